@@ -1,0 +1,46 @@
+/*
+ * lmdb.h: a store in one directory, on LMDB, with one writer thread that commits in groups.
+ *
+ * One process, and in it one instance, has a directory at a time; LMDB's own rule: never across fork().
+ */
+#ifndef CHATROOM_BACKEND_LMDB_H
+#define CHATROOM_BACKEND_LMDB_H
+
+#include <chatroom/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum chatroom_durability {
+    CHATROOM_DURABLE_COMMIT, /* acknowledged after it is synced: nothing acknowledged is lost, not even in a power cut */
+    CHATROOM_DURABLE_ASYNC,  /* synced in the background: a power cut may lose the last second */
+    CHATROOM_DURABLE_NONE,   /* synced at close: a power cut may lose everything since the start */
+};
+
+struct chatroom_lmdb_options {
+    size_t size; /* set by CHATROOM_LMDB_OPTIONS */
+    enum chatroom_durability durability;
+    size_t map_bytes;      /* address space to begin with; grows by doubling when it is full */
+    size_t map_bytes_most; /* ... up to here; beyond it writes fail with ENOSPC */
+    size_t queue_tickets;  /* beyond so many waiting, submit() answers EAGAIN */
+};
+
+#define CHATROOM_LMDB_OPTIONS                                                                                          \
+    {                                                                                                                  \
+        .size = sizeof(struct chatroom_lmdb_options), .durability = CHATROOM_DURABLE_COMMIT,                           \
+        .map_bytes = (size_t)1 << 30, .map_bytes_most = (size_t)1 << 40, .queue_tickets = 65536                        \
+    }
+
+/*
+ * Makes one for the directory path, which open() creates if need be (mode 0700). options NULL: the defaults. Copies both.
+ * Errors: EINVAL, ENOMEM. Those of the directory come from chatroom_start().
+ */
+CHATROOM_API int chatroom_lmdb_store(const char *path, const struct chatroom_lmdb_options *options,
+                                     struct chatroom_store *ret_store, struct chatroom_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

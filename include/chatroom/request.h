@@ -1,0 +1,209 @@
+/*
+ * request.h: routes, and what a handler can see and ask for.
+ *
+ * A handler is called for one event of one connection: it came ($connect), a message selected the handler's route, it went
+ * ($disconnect). What it asks for with chatroom_request_*() is a transaction: if it returns CHATROOM_OK, everything takes hold
+ * together, once what must be stored is safe; if it returns an error, nothing does and the client is told. Effects take hold in
+ * the order in which they were asked for, and requests of one connection in the order in which they came.
+ *
+ *     static int shout(chatroom_request *request, void *arg)
+ *     {
+ *         return chatroom_request_broadcast(request, chatroom_request_body(request));
+ *     }
+ *     chatroom_route(c, "shout", shout, NULL);
+ *
+ * All calls belong to the owner's thread, but for chatroom_request_resume(). Spans they give are borrowed until the handler
+ * returns; for a deferred request, until it ends.
+ */
+#ifndef CHATROOM_REQUEST_H
+#define CHATROOM_REQUEST_H
+
+#include <chatroom/base.h>
+#include <chatroom/json.h>
+#include <chatroom/transport.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct chatroom_request chatroom_request;
+
+/* CHATROOM_OK, or an error of base.h: all effects are dropped and the client gets an error message (see chatroom_set_refusal). */
+typedef int chatroom_handler_fn(chatroom_request *request, void *arg);
+
+/*
+ * Binds a handler to "$connect", "$disconnect", "$default" or the value that the selection expression must give. Copies key.
+ * Before chatroom_start() only. A second handler for a key replaces the first. Errors: EINVAL, ENOMEM.
+ */
+CHATROOM_API int chatroom_route(chatroom *c, const char *key, chatroom_handler_fn *handler, void *arg);
+
+/* Limits a route to per_minute requests of one connection, with a burst; 0 lifts it. Errors: ENOENT no such route. */
+CHATROOM_API int chatroom_route_limit(chatroom *c, const char *key, unsigned per_minute, unsigned burst);
+
+enum chatroom_event {
+    CHATROOM_CONNECT,
+    CHATROOM_MESSAGE,
+    CHATROOM_DISCONNECT,
+};
+
+/* Why a connection ended. */
+enum chatroom_cause {
+    CHATROOM_CAUSE_CLIENT,   /* the client closed it */
+    CHATROOM_CAUSE_SERVER,   /* we did: chatroom_disconnect(), a limit, a protocol error */
+    CHATROOM_CAUSE_NETWORK,  /* it broke */
+    CHATROOM_CAUSE_STOPPING, /* this server is shutting down */
+    CHATROOM_CAUSE_CRASH,    /* an earlier process died; told at the next start */
+};
+
+/* The facts of an event, in API Gateway's words. */
+struct chatroom_request_info {
+    enum chatroom_event event;
+    chatroom_span route_key;
+    chatroom_span connection_id; /* 16 characters: 11 random bytes in URL-safe base64 */
+    chatroom_span request_id;    /* of the same form */
+    chatroom_span source_ip;     /* text, "" for a local socket */
+    chatroom_span user_agent;    /* "" if the client sent none */
+    int64_t time_ms;             /* Unix */
+    int64_t connected_at_ms;
+    const struct chatroom_request_head *head; /* CONNECT, else NULL */
+    enum chatroom_message_kind kind;          /* MESSAGE */
+    uint16_t close_code;                      /* DISCONNECT, as RFC 6455, 7.4 */
+    chatroom_span close_reason;
+    enum chatroom_cause cause;
+};
+
+CHATROOM_API const struct chatroom_request_info *chatroom_request_info(const chatroom_request *request);
+
+/* The message; empty for other events. */
+CHATROOM_API chatroom_span chatroom_request_body(const chatroom_request *request);
+
+/*
+ * A member of the message's outermost JSON object. Missing gives CHATROOM_JSON_NONE and CHATROOM_OK.
+ * Errors: EJSON the message is not a JSON object; EAMBIGUOUS the name stands twice.
+ */
+CHATROOM_API int chatroom_request_field(chatroom_request *request, const char *name, struct chatroom_json_value *ret_value);
+
+/*
+ * The same for a string, decoded. Missing and null give an empty span with bytes NULL.
+ * Errors: those above; ETYPE it is something else; ENOMEM.
+ */
+CHATROOM_API int chatroom_request_text(chatroom_request *request, const char *name, chatroom_span *ret_text);
+
+/* Memory that lives as long as the request. NULL: out of memory. */
+CHATROOM_API void *chatroom_request_memory(chatroom_request *request, size_t size);
+
+/* The wall clock of this step, and the instance. */
+CHATROOM_API chatroom *chatroom_request_chatroom(const chatroom_request *request);
+
+/* ---- the session: who the connection is --------------------------------------------------------------------------- */
+
+/* The name that chatroom_request_set_name() gave it; empty before. */
+CHATROOM_API chatroom_span chatroom_request_session_name(const chatroom_request *request);
+
+/* The rooms it is in: how many, and the n-th (0 is the first joined; empty beyond the last). */
+CHATROOM_API size_t chatroom_request_session_rooms(const chatroom_request *request);
+CHATROOM_API chatroom_span chatroom_request_session_room(const chatroom_request *request, size_t n);
+
+/* ---- effects ------------------------------------------------------------------------------------------------------ */
+
+/* A text message to the connection itself. Copies. Errors: ENOMEM, EINVAL not UTF-8, EGONE on $connect and $disconnect. */
+CHATROOM_API int chatroom_request_reply(chatroom_request *request, chatroom_span text);
+
+/* The same, of either kind. */
+CHATROOM_API int chatroom_request_reply_message(chatroom_request *request, enum chatroom_message_kind kind,
+                                                chatroom_span message);
+
+/* A text message to another connection. Copies. Errors: EGONE there is no such connection, EINVAL, ENOMEM. */
+CHATROOM_API int chatroom_request_post(chatroom_request *request, chatroom_span connection_id, chatroom_span text);
+
+/* A text message to every connection, this one included. Nothing is stored. Copies. Errors: EINVAL, ENOMEM. */
+CHATROOM_API int chatroom_request_broadcast(chatroom_request *request, chatroom_span text);
+
+/* A text message to everyone in a room, not stored: typing, presence. Copies. Errors: ENOENT no such room, EINVAL, ENOMEM. */
+CHATROOM_API int chatroom_request_tell(chatroom_request *request, chatroom_span room, chatroom_span text);
+
+/* Closes this connection after what was sent to it. Errors: EINVAL a code that may not be sent, or a reason above 123 bytes. */
+CHATROOM_API int chatroom_request_close(chatroom_request *request, uint16_t code, chatroom_span reason);
+
+/* Names the session; stored with it. Copies; 1 to 256 bytes of UTF-8. Errors: EINVAL, ENOMEM. */
+CHATROOM_API int chatroom_request_set_name(chatroom_request *request, chatroom_span name);
+
+/* Makes a room; name is 1 to 256 bytes of UTF-8. Atomic: of two, one fails. Errors: EEXIST, EINVAL, ETOOBIG too many rooms, ENOMEM. */
+CHATROOM_API int chatroom_request_create_room(chatroom_request *request, chatroom_span room);
+
+/*
+ * Takes the session into a room, which is made if it does not exist. Already a member: no effect, CHATROOM_OK.
+ * Errors: EINVAL, ETOOBIG too many rooms or members, ENOMEM, EGONE on $disconnect.
+ */
+CHATROOM_API int chatroom_request_join(chatroom_request *request, chatroom_span room);
+
+/* Takes the session out of a room. Errors: ENOENT it is not in it, ENOMEM. */
+CHATROOM_API int chatroom_request_leave(chatroom_request *request, chatroom_span room);
+
+/* Deletes a room with its log. Whoever is in it is out of it. Errors: ENOENT, ENOMEM. */
+CHATROOM_API int chatroom_request_delete_room(chatroom_request *request, chatroom_span room);
+
+/*
+ * Appends an entry to a room's log; every member gets it, in the order of the log, once it is safe. The author is the session's
+ * name. payload is valid JSON text, at most message_bytes; id (may be empty, at most 128 bytes) makes a repetition by
+ * this connection harmless: the same id is stored once. Errors: ENOENT no such room, EJSON, EINVAL, ETOOBIG, ENOMEM.
+ */
+CHATROOM_API int chatroom_request_publish(chatroom_request *request, chatroom_span room, chatroom_span payload,
+                                          chatroom_span id);
+
+/*
+ * Asks for a page of a room's log, after this request's other effects were stored; then is called with it and may ask for
+ * further effects of this request (replies, posts; no writes). What it returns is treated as a handler's result. When the same
+ * request joins the room, the page ends where the live messages begin: no gap, nothing twice.
+ * At most once a request. Errors: ENOENT no such room, EINVAL, ENOMEM.
+ */
+struct chatroom_history_query {
+    uint64_t before; /* entries with a smaller seq, the newest of them; 0: from the newest of all */
+    uint64_t after;  /* before 0: entries with a greater seq, the oldest of them; 0: not asked */
+    size_t limit;    /* 0, or more than the instance's limit: that */
+};
+struct chatroom_history; /* see room.h */
+typedef int chatroom_history_fn(chatroom_request *request, const struct chatroom_history *history, void *arg);
+CHATROOM_API int chatroom_request_history(chatroom_request *request, chatroom_span room,
+                                          const struct chatroom_history_query *query, chatroom_history_fn *then, void *arg);
+
+/* On $connect: the HTTP status with which to refuse (4xx, 5xx), for the error that the handler then returns. */
+CHATROOM_API void chatroom_request_status(chatroom_request *request, uint16_t status);
+
+/* On $connect: the subprotocol of the answer (a token of RFC 9110). Copies. Errors: EINVAL, ENOMEM. */
+CHATROOM_API int chatroom_request_subprotocol(chatroom_request *request, chatroom_span subprotocol);
+
+/* Ends a handler: return chatroom_request_refuse(request, "code", "A sentence."). Both static. Returns CHATROOM_EREFUSED. */
+CHATROOM_API int chatroom_request_refuse(chatroom_request *request, const char *code, const char *sentence);
+
+/*
+ * Puts the answer off: after the handler returns CHATROOM_OK the request lives on, and later messages of its connection wait,
+ * until chatroom_request_resume(). After limits.handler_timeout_ms the client is told, and the late result is discarded.
+ */
+CHATROOM_API void chatroom_request_defer(chatroom_request *request);
+
+/* Any thread, once for each deferred request: resume (a handler) then runs on the owner's thread and ends the request. */
+CHATROOM_API void chatroom_request_resume(chatroom_request *request, chatroom_handler_fn *resume, void *arg);
+
+/* ---- error messages ----------------------------------------------------------------------------------------------- */
+
+/* Why a message got no effect. All borrowed. */
+struct chatroom_refusal {
+    int result;           /* what the handler or the store returned */
+    const char *code;     /* stable: "room_exists" */
+    const char *sentence; /* for people */
+    chatroom_span connection_id;
+    chatroom_span request_id;
+};
+
+/* Writes the error message for a client, as one JSON text. */
+typedef void chatroom_refusal_fn(void *arg, const struct chatroom_refusal *refusal, struct chatroom_json *json);
+
+/* Replaces API Gateway's error texts ({"message": "Forbidden", …}) by the host's own. Before chatroom_start() only. */
+CHATROOM_API void chatroom_set_refusal(chatroom *c, chatroom_refusal_fn *write, void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
