@@ -287,8 +287,8 @@ for n, code in enumerate((5000, 65535), 1):
 
 
 # 9: limits and performance
-def large(ws, kind, size, limit, **how):
-    echo(ws, kind, fill(kind, size), limit=limit, **how)
+def large(ws, kind, octets, limit, **how):
+    echo(ws, kind, fill(kind, octets), limit=limit, **how)
 
 
 def round_trips(ws, kind, size, limit):
