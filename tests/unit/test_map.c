@@ -1,0 +1,98 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "map.h"
+#include "memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct thing {
+    struct cr_map_node node;
+    char name[8];
+};
+
+static void map__finds_what_was_added_in_order_of_insertion(void **state)
+{
+    enum { COUNT = 500 };
+    struct cr_map map = {.alloc = &cr_default_alloc, .key = {1, 2, 3}};
+    struct thing *things = calloc(COUNT, sizeof *things);
+    int n = 0;
+
+    (void)state;
+    assert_non_null(things);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(things[i].name, sizeof things[i].name, "%d", i);
+        assert_null(cr_map_find(&map, chatroom_str(things[i].name)));
+        assert_int_equal(cr_map_add(&map, &things[i].node, chatroom_str(things[i].name)), CHATROOM_OK);
+    }
+    assert_int_equal(cr_map_count(&map), COUNT);
+    for (struct cr_map_node *node = cr_map_first(&map); node; node = cr_map_next(node))
+        assert_ptr_equal(node, &things[n++].node);
+    for (int i = 0; i < COUNT; i++) {
+        assert_ptr_equal(cr_map_find(&map, chatroom_str(things[i].name)), &things[i].node);
+        cr_map_remove(&map, &things[i].node);
+        assert_null(cr_map_find(&map, chatroom_str(things[i].name)));
+    }
+    assert_int_equal(cr_map_count(&map), 0);
+    free(things);
+}
+
+struct budget {
+    size_t left; /* allocations that still succeed */
+    int blocks;
+};
+
+static void *resize(void *arg, void *memory, size_t old_size, size_t size)
+{
+    struct budget *budget = arg;
+
+    (void)old_size;
+    if (size == 0) {
+        budget->blocks -= memory != NULL;
+        free(memory);
+        return NULL;
+    }
+    if (budget->left == 0)
+        return NULL;
+    budget->left--;
+    budget->blocks += memory == NULL;
+    return realloc(memory, size);
+}
+
+static void map__out_of_memory_leaves_it_as_it_was(void **state)
+{
+    (void)state;
+    for (size_t left = 0; left < 8; left++) {
+        struct budget budget = {left, 0};
+        const struct chatroom_alloc alloc = {resize, &budget};
+        struct cr_map map = {.alloc = &alloc};
+        struct thing things[200];
+        size_t added = 0;
+
+        for (; added < 200; added++) {
+            snprintf(things[added].name, sizeof things[added].name, "%zu", added);
+            if (cr_map_add(&map, &things[added].node, chatroom_str(things[added].name)))
+                break;
+        }
+        assert_int_equal(cr_map_count(&map), added);
+        if (added < 200)
+            assert_null(cr_map_find(&map, chatroom_str(things[added].name)));
+        for (size_t i = 0; i < added; i++)
+            cr_map_remove(&map, &things[i].node);
+        assert_int_equal(budget.blocks, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(map__finds_what_was_added_in_order_of_insertion),
+        cmocka_unit_test(map__out_of_memory_leaves_it_as_it_was),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,104 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "record.h"
+
+#include <stdlib.h>
+
+static void record__entry_comes_back(void **state)
+{
+    struct chatroom_entry entry = {.time_ms = 1795467901000,
+                                   .author = chatroom_str("ann"),
+                                   .id = chatroom_str(""),
+                                   .payload = chatroom_str("\"hi\"")};
+    struct chatroom_entry back = {0};
+    char bytes[64];
+    size_t size = cr_entry_size(&entry);
+
+    (void)state;
+    assert_true(size <= sizeof bytes);
+    cr_entry_encode(&entry, bytes);
+    assert_int_equal(cr_entry_decode(chatroom_bytes(bytes, size), &back), CHATROOM_OK);
+    assert_int_equal(back.time_ms, entry.time_ms);
+    assert_true(chatroom_span_equal(back.author, entry.author));
+    assert_true(chatroom_span_equal(back.id, entry.id));
+    assert_true(chatroom_span_equal(back.payload, entry.payload));
+}
+
+static void record__cut_or_foreign_entry_is_refused(void **state)
+{
+    struct chatroom_entry entry = {.author = chatroom_str("ann"), .payload = chatroom_str("1")}, back;
+    size_t size = cr_entry_size(&entry);
+
+    (void)state;
+    for (size_t cut = 0; cut < size; cut++) {
+        char *bytes = malloc(size); /* a block of its own, so that a read beyond it is seen */
+
+        assert_non_null(bytes);
+        cr_entry_encode(&entry, bytes);
+        bytes = realloc(bytes, cut + 1);
+        assert_int_equal(cr_entry_decode(chatroom_bytes(bytes, cut), &back), CHATROOM_ECORRUPT);
+        free(bytes);
+    }
+    char bytes[64] = {0};
+    cr_entry_encode(&entry, bytes);
+    assert_int_equal(cr_entry_decode(chatroom_bytes(bytes, size + 1), &back), CHATROOM_ECORRUPT);
+    bytes[0] = 9;
+    assert_int_equal(cr_entry_decode(chatroom_bytes(bytes, size), &back), CHATROOM_ECORRUPT);
+}
+
+static bool two_rooms(void *arg, size_t n, chatroom_span *ret_room)
+{
+    (void)arg;
+    *ret_room = chatroom_str(n == 0 ? "hall" : "garden");
+    return n < 2;
+}
+
+static void record__session_comes_back_with_its_rooms(void **state)
+{
+    struct cr_session_record session = {.connected_at_ms = 7,
+                                        .source_ip = chatroom_str("::1"),
+                                        .user_agent = chatroom_str(""),
+                                        .name = chatroom_str("bob")};
+    struct cr_session_record back;
+    chatroom_span room;
+    char bytes[96];
+    size_t size = cr_session_size(&session, two_rooms, NULL);
+
+    (void)state;
+    assert_true(size <= sizeof bytes);
+    cr_session_encode(&session, two_rooms, NULL, bytes);
+    assert_int_equal(cr_session_decode(chatroom_bytes(bytes, size), &back), CHATROOM_OK);
+    assert_int_equal(back.connected_at_ms, 7);
+    assert_true(chatroom_span_equal(back.name, session.name));
+    assert_true(cr_session_next_room(&back.rooms, &room) && chatroom_span_equal(room, chatroom_str("hall")));
+    assert_true(cr_session_next_room(&back.rooms, &room) && chatroom_span_equal(room, chatroom_str("garden")));
+    assert_false(cr_session_next_room(&back.rooms, &room));
+}
+
+static void record__room_comes_back(void **state)
+{
+    uint8_t bytes[CR_ROOM_RECORD_SIZE];
+    int64_t created_ms;
+
+    (void)state;
+    cr_room_encode(-5, bytes);
+    assert_int_equal(cr_room_decode(chatroom_bytes(bytes, sizeof bytes), &created_ms), CHATROOM_OK);
+    assert_int_equal(created_ms, -5);
+    assert_int_equal(cr_room_decode(chatroom_bytes(bytes, 8), &created_ms), CHATROOM_ECORRUPT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(record__entry_comes_back),
+        cmocka_unit_test(record__cut_or_foreign_entry_is_refused),
+        cmocka_unit_test(record__session_comes_back_with_its_rooms),
+        cmocka_unit_test(record__room_comes_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
