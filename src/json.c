@@ -1,0 +1,537 @@
+#include <chatroom/json.h>
+#include <chatroom/utf8.h>
+
+/* ---- scanning ---- */
+
+/* What is left of a text. */
+struct cursor {
+    const char *at, *end;
+};
+
+static void skip_space(struct cursor *c)
+{
+    while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\r' || *c->at == '\t'))
+        c->at++;
+}
+
+static bool is_digit(const struct cursor *c)
+{
+    return c->at < c->end && *c->at >= '0' && *c->at <= '9';
+}
+
+static bool take(struct cursor *c, char wanted)
+{
+    if (c->at == c->end || *c->at != wanted)
+        return false;
+    c->at++;
+    return true;
+}
+
+static bool skip_digits(struct cursor *c)
+{
+    if (!is_digit(c))
+        return false;
+    while (is_digit(c))
+        c->at++;
+    return true;
+}
+
+static bool skip_number(struct cursor *c)
+{
+    take(c, '-');
+    if (!take(c, '0') && !skip_digits(c))
+        return false;
+    if (take(c, '.') && !skip_digits(c))
+        return false;
+    if (take(c, 'e') || take(c, 'E')) {
+        if (!take(c, '+'))
+            take(c, '-');
+        return skip_digits(c);
+    }
+    return true;
+}
+
+static bool skip_word(struct cursor *c, const char *word)
+{
+    size_t size = strlen(word);
+
+    if ((size_t)(c->end - c->at) < size || memcmp(c->at, word, size) != 0)
+        return false;
+    c->at += size;
+    return true;
+}
+
+static int hex_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    digit |= 0x20;
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+/* The four digits of \uXXXX. -1: they are none. */
+static int32_t take_unit(struct cursor *c)
+{
+    int32_t unit = 0;
+
+    if (c->end - c->at < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int digit = hex_digit(*c->at++);
+
+        if (digit < 0)
+            return -1;
+        unit = unit << 4 | digit;
+    }
+    return unit;
+}
+
+/* The code point of an escape whose \u has been taken, both halves of a surrogate pair. -1: not valid. */
+static int32_t take_code_point(struct cursor *c)
+{
+    int32_t unit = take_unit(c), low;
+
+    if (unit < 0xD800 || unit > 0xDFFF)
+        return unit;
+    if (unit > 0xDBFF || !take(c, '\\') || !take(c, 'u'))
+        return -1;
+    low = take_unit(c);
+    if (low < 0xDC00 || low > 0xDFFF)
+        return -1;
+    return 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+}
+
+static bool skip_escape(struct cursor *c)
+{
+    if (c->at == c->end)
+        return false;
+    if (take(c, 'u'))
+        return take_code_point(c) >= 0;
+    return memchr("\"\\/bfnrt", *c->at++, 8) != NULL;
+}
+
+/* A string from its opening quote on; UTF-8 is checked run by run. */
+static bool skip_string(struct cursor *c, bool *ret_escaped)
+{
+    *ret_escaped = false;
+    if (!take(c, '"'))
+        return false;
+    for (;;) {
+        const char *run = c->at;
+        unsigned char all = 0;
+
+        while (c->at < c->end && *c->at != '"' && *c->at != '\\' && (unsigned char)*c->at >= 0x20)
+            all |= (unsigned char)*c->at++;
+        if (all >= 0x80 && !chatroom_utf8_valid(chatroom_bytes(run, (size_t)(c->at - run))))
+            return false;
+        if (take(c, '"'))
+            return true;
+        if (!take(c, '\\') || !skip_escape(c))
+            return false;
+        *ret_escaped = true;
+    }
+}
+
+static enum chatroom_json_type type_at(const struct cursor *c)
+{
+    if (c->at == c->end)
+        return CHATROOM_JSON_NONE;
+    switch (*c->at) {
+    case '{':
+        return CHATROOM_JSON_OBJECT;
+    case '[':
+        return CHATROOM_JSON_ARRAY;
+    case '"':
+        return CHATROOM_JSON_STRING;
+    case 't':
+        return CHATROOM_JSON_TRUE;
+    case 'f':
+        return CHATROOM_JSON_FALSE;
+    case 'n':
+        return CHATROOM_JSON_NULL;
+    default:
+        return CHATROOM_JSON_NUMBER;
+    }
+}
+
+static bool skip_scalar(struct cursor *c, enum chatroom_json_type type, bool *ret_escaped)
+{
+    switch (type) {
+    case CHATROOM_JSON_STRING:
+        return skip_string(c, ret_escaped);
+    case CHATROOM_JSON_NUMBER:
+        return skip_number(c);
+    case CHATROOM_JSON_TRUE:
+        return skip_word(c, "true");
+    case CHATROOM_JSON_FALSE:
+        return skip_word(c, "false");
+    case CHATROOM_JSON_NULL:
+        return skip_word(c, "null");
+    default:
+        return false;
+    }
+}
+
+static bool skip_name(struct cursor *c, struct chatroom_json_member *member)
+{
+    const char *from = c->at + 1;
+
+    if (!skip_string(c, &member->name_escaped))
+        return false;
+    member->name = chatroom_bytes(from, (size_t)(c->at - 1 - from));
+    skip_space(c);
+    if (!take(c, ':'))
+        return false;
+    skip_space(c);
+    return true;
+}
+
+/*
+ * Skips an array or object. objects has a bit a level: is it an object? depth counts the levels that are open; the loop stands
+ * before a value, or before the end of an empty bracket, at its top.
+ */
+static bool skip_nested(struct cursor *c, unsigned depth)
+{
+    uint64_t objects = 0;
+    unsigned base = depth;
+
+    for (;;) {
+        struct chatroom_json_member unused;
+        enum chatroom_json_type type = type_at(c);
+        bool escaped;
+
+        if (type == CHATROOM_JSON_OBJECT || type == CHATROOM_JSON_ARRAY) {
+            bool object = type == CHATROOM_JSON_OBJECT;
+
+            if (depth == CHATROOM_JSON_DEPTH)
+                return false;
+            depth++;
+            objects = objects << 1 | object;
+            c->at++;
+            skip_space(c);
+            if (!take(c, object ? '}' : ']')) {
+                if (object && !skip_name(c, &unused))
+                    return false;
+                continue;
+            }
+            depth--;
+            objects >>= 1;
+        } else if (!skip_scalar(c, type, &escaped)) {
+            return false;
+        }
+        for (;;) { /* behind a value: the next one, or the end of its bracket */
+            if (depth == base)
+                return true;
+            skip_space(c);
+            if (take(c, ',')) {
+                skip_space(c);
+                if ((objects & 1) && !skip_name(c, &unused))
+                    return false;
+                break;
+            }
+            if (!take(c, objects & 1 ? '}' : ']'))
+                return false;
+            depth--;
+            objects >>= 1;
+        }
+    }
+}
+
+static bool skip_value(struct cursor *c, unsigned depth, struct chatroom_json_value *value)
+{
+    const char *from = c->at;
+
+    value->type = type_at(c);
+    value->escaped = false;
+    if (value->type == CHATROOM_JSON_OBJECT || value->type == CHATROOM_JSON_ARRAY) {
+        if (!skip_nested(c, depth))
+            return false;
+    } else if (!skip_scalar(c, value->type, &value->escaped)) {
+        return false;
+    }
+    value->raw = chatroom_bytes(from, (size_t)(c->at - from));
+    return true;
+}
+
+/* An object member by member: false at its end or at an error; then c->at == NULL tells the error. first: behind the '{'. */
+static bool next_member(struct cursor *c, bool first, struct chatroom_json_member *member)
+{
+    skip_space(c);
+    if (take(c, '}'))
+        return false;
+    if (!first) {
+        if (!take(c, ',')) {
+            c->at = NULL;
+            return false;
+        }
+        skip_space(c);
+    }
+    if (skip_name(c, member) && skip_value(c, 1, &member->value))
+        return true;
+    c->at = NULL;
+    return false;
+}
+
+static bool scan_object(struct cursor *c, struct chatroom_json_member *members, size_t capacity, size_t *ret_count)
+{
+    struct chatroom_json_member member;
+    size_t count = 0;
+
+    c->at++;
+    while (next_member(c, count == 0, &member)) {
+        if (count < capacity)
+            members[count] = member;
+        count++;
+    }
+    *ret_count = count;
+    return c->at != NULL;
+}
+
+int chatroom_json_scan(chatroom_span text, struct chatroom_json_value *ret_value, struct chatroom_json_member *members,
+                       size_t capacity, size_t *ret_count)
+{
+    static const char nothing[1] = "";
+    const char *from = text.bytes ? text.bytes : nothing;
+    struct cursor c = {from, from + text.size};
+    struct chatroom_json_value value = {0};
+    size_t count = 0;
+
+    skip_space(&c);
+    if (type_at(&c) == CHATROOM_JSON_OBJECT) {
+        from = c.at;
+        if (!scan_object(&c, members, capacity, &count))
+            return CHATROOM_EJSON;
+        value.type = CHATROOM_JSON_OBJECT;
+        value.raw = chatroom_bytes(from, (size_t)(c.at - from));
+    } else if (!skip_value(&c, 0, &value)) {
+        return CHATROOM_EJSON;
+    }
+    skip_space(&c);
+    if (c.at != c.end)
+        return CHATROOM_EJSON;
+    *ret_count = count;
+    if (ret_value)
+        *ret_value = value;
+    return CHATROOM_OK;
+}
+
+/* ---- looking up ---- */
+
+static size_t put_utf8(char *to, uint32_t code_point)
+{
+    if (code_point < 0x80) {
+        to[0] = (char)code_point;
+        return 1;
+    }
+    size_t size = code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
+
+    for (size_t i = size - 1; i > 0; i--, code_point >>= 6)
+        to[i] = (char)(0x80 | (code_point & 0x3F));
+    to[0] = (char)((0xF00 >> size & 0xFF) | code_point);
+    return size;
+}
+
+/* The next code unit run of a valid string's inside: one escape, decoded, or one plain octet. */
+static size_t decode_one(struct cursor *c, char ret_bytes[4])
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+
+    if (*c->at != '\\') {
+        ret_bytes[0] = *c->at++;
+        return 1;
+    }
+    c->at++;
+    if (take(c, 'u'))
+        return put_utf8(ret_bytes, (uint32_t)take_code_point(c));
+    ret_bytes[0] = to[strchr(from, *c->at++) - from];
+    return 1;
+}
+
+static bool name_is(const struct chatroom_json_member *member, chatroom_span name)
+{
+    struct cursor c = {member->name.bytes, member->name.bytes + member->name.size};
+    size_t used = 0;
+
+    if (!member->name_escaped)
+        return chatroom_span_equal(member->name, name);
+    while (c.at < c.end) {
+        char piece[4];
+        size_t size = decode_one(&c, piece);
+
+        if (size > name.size - used || memcmp(name.bytes + used, piece, size) != 0)
+            return false;
+        used += size;
+    }
+    return used == name.size;
+}
+
+int chatroom_json_get(chatroom_span object, chatroom_span name, struct chatroom_json_value *ret_value)
+{
+    struct cursor c = {object.bytes, object.bytes + object.size};
+    struct chatroom_json_value found = {0};
+    struct chatroom_json_member member;
+
+    skip_space(&c);
+    if (type_at(&c) != CHATROOM_JSON_OBJECT)
+        return CHATROOM_ETYPE;
+    c.at++;
+    for (bool first = true; next_member(&c, first, &member); first = false) {
+        if (!name_is(&member, name))
+            continue;
+        if (found.type != CHATROOM_JSON_NONE)
+            return CHATROOM_EAMBIGUOUS;
+        found = member.value;
+    }
+    *ret_value = found;
+    return CHATROOM_OK;
+}
+
+int chatroom_json_text(const struct chatroom_json_value *value, char *buffer, chatroom_span *ret_text)
+{
+    struct cursor c = {value->raw.bytes + 1, value->raw.bytes + value->raw.size - 1};
+    size_t used = 0;
+
+    if (value->type != CHATROOM_JSON_STRING)
+        return CHATROOM_ETYPE;
+    if (!value->escaped) {
+        *ret_text = chatroom_bytes(c.at, (size_t)(c.end - c.at));
+        return CHATROOM_OK;
+    }
+    while (c.at < c.end) {
+        char piece[4];
+        size_t size = decode_one(&c, piece);
+
+        memcpy(buffer + used, piece, size);
+        used += size;
+    }
+    *ret_text = chatroom_bytes(buffer, used);
+    return CHATROOM_OK;
+}
+
+/* ---- writing ---- */
+
+static void put(struct chatroom_json *json, const char *bytes, size_t size)
+{
+    if (size > 0 && json->size < json->capacity) {
+        size_t fits = json->capacity - json->size;
+
+        memcpy(json->bytes + json->size, bytes, size < fits ? size : fits);
+    }
+    json->size += size;
+}
+
+static void begin_value(struct chatroom_json *json)
+{
+    if (json->comma)
+        put(json, ",", 1);
+    json->comma = true;
+}
+
+void chatroom_json_open(struct chatroom_json *json, char bracket)
+{
+    begin_value(json);
+    put(json, &bracket, 1);
+    json->depth++;
+    json->comma = false;
+}
+
+void chatroom_json_close(struct chatroom_json *json, char bracket)
+{
+    put(json, &bracket, 1);
+    json->depth--;
+    json->comma = true;
+}
+
+void chatroom_json_name(struct chatroom_json *json, const char *name)
+{
+    begin_value(json);
+    put(json, "\"", 1);
+    put(json, name, strlen(name));
+    put(json, "\":", 2);
+    json->comma = false; /* its value follows */
+}
+
+/* The escape for an octet, or NULL if it may stand as it is. */
+static const char *short_escape(char octet)
+{
+    switch (octet) {
+    case '"':
+        return "\\\"";
+    case '\\':
+        return "\\\\";
+    case '\n':
+        return "\\n";
+    case '\r':
+        return "\\r";
+    case '\t':
+        return "\\t";
+    default:
+        return NULL;
+    }
+}
+
+static void put_unit_escape(struct chatroom_json *json, unsigned unit)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char escape[6] = {'\\', 'u', digits[unit >> 12 & 15], digits[unit >> 8 & 15], digits[unit >> 4 & 15],
+                            digits[unit & 15]};
+
+    put(json, escape, sizeof escape);
+}
+
+/* U+2028 and U+2029 end a line in scripts older than ES2019. */
+static bool is_line_separator(const char *at, size_t left)
+{
+    return left >= 3 && memcmp(at, "\xE2\x80", 2) == 0 && ((uint8_t)at[2] == 0xA8 || (uint8_t)at[2] == 0xA9);
+}
+
+void chatroom_json_string(struct chatroom_json *json, chatroom_span text)
+{
+    size_t plain = 0; /* start of what needs no escape */
+
+    begin_value(json);
+    put(json, "\"", 1);
+    for (size_t i = 0; i < text.size; i++) {
+        const char *at = text.bytes + i;
+        const char *escape = short_escape(*at);
+        bool separator = is_line_separator(at, text.size - i);
+
+        if (!escape && !separator && (unsigned char)*at >= 0x20)
+            continue;
+        put(json, text.bytes + plain, i - plain);
+        if (escape)
+            put(json, escape, 2);
+        else
+            put_unit_escape(json, separator ? 0x2000u | (0x28u + ((uint8_t)at[2] & 1)) : (uint8_t)*at);
+        i += separator ? 2 : 0;
+        plain = i + 1;
+    }
+    put(json, text.bytes + plain, text.size - plain);
+    put(json, "\"", 1);
+}
+
+void chatroom_json_number(struct chatroom_json *json, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+    begin_value(json);
+    do
+        digits[--at] = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (number < 0)
+        digits[--at] = '-';
+    put(json, digits + at, sizeof digits - at);
+}
+
+void chatroom_json_raw(struct chatroom_json *json, chatroom_span raw)
+{
+    begin_value(json);
+    put(json, raw.bytes, raw.size);
+}
+
+void chatroom_json_literal(struct chatroom_json *json, chatroom_span text)
+{
+    put(json, text.bytes, text.size);
+}
