@@ -1,0 +1,229 @@
+/*
+ * core.h: the things of an instance and how they hang together. Private to src.
+ *
+ * Who owns whom: the instance owns rooms, connections and routes; a connection owns its requests, its memberships and what it
+ * holds back; a request owns its effects and its memory. A room knows its memberships, which name room and connection.
+ */
+#ifndef CR_CORE_H
+#define CR_CORE_H
+
+#include "bucket.h"
+#include "id.h"
+#include "inbox.h"
+#include "map.h"
+#include "roster.h"
+#include "ticket.h"
+
+#include <chatroom/instance.h>
+
+#define CR_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* A session in a room. */
+struct cr_membership {
+    struct cr_member member;
+    struct cr_membership *next; /* of the connection, in order of joining */
+    struct cr_room *room;
+    chatroom_connection *connection;
+};
+
+struct cr_room {
+    struct cr_map_node node;
+    char *name;
+    size_t name_size;
+    int64_t created_ms;
+    int64_t newest_ms; /* time of the newest entry: never falls */
+    uint64_t epoch, newest;
+    bool live;               /* the store has it, and said so */
+    struct cr_roster roster; /* announced members */
+    /* What will be once everything on its way to the store has arrived. */
+    unsigned changes; /* so many are on their way */
+    bool expected;
+    size_t expected_members;
+};
+
+enum cr_effect_kind {
+    CR_SEND, /* frame to the connection text names, the request's own when text is empty */
+    CR_BROADCAST,
+    CR_TELL,
+    CR_CLOSE,
+    CR_NAME,
+    CR_CREATE,
+    CR_JOIN,
+    CR_LEAVE,
+    CR_DELETE,
+    CR_PUBLISH,
+};
+
+#define CR_NO_WRITE SIZE_MAX
+
+struct cr_effect {
+    struct cr_effect *next;
+    enum cr_effect_kind kind;
+    struct cr_room *room;
+    chatroom_frame *frame;
+    struct cr_membership *membership; /* JOIN: made beforehand, so that joining cannot fail */
+    chatroom_span text;               /* SEND: whom; CLOSE: reason; NAME: name; PUBLISH: the encoded entry */
+    chatroom_span once;               /* PUBLISH */
+    uint16_t code;                    /* CLOSE */
+    bool before_expected;             /* to go back to */
+    size_t before_members;
+    size_t write; /* its place in the request's writes */
+};
+
+enum cr_request_state {
+    CR_RUNNING,  /* its handler has been called */
+    CR_DEFERRED, /* ... and put the answer off */
+    CR_READY,    /* nothing to wait for but earlier requests */
+    CR_STORING,
+    CR_READING,
+};
+
+struct cr_chunk {
+    struct cr_chunk *next;
+    size_t size;
+    _Alignas(16) char bytes[];
+};
+
+#define CR_MEMBERS 24 /* of a message, found in one scan; the rest are looked up */
+
+struct chatroom_request {
+    chatroom *c;
+    chatroom_connection *connection; /* NULL: asked for by the host */
+    chatroom_request *next;          /* of the connection */
+    chatroom_request *next_settled;
+    enum cr_request_state state;
+    bool barrier;   /* later ones of this connection wait */
+    bool abandoned; /* timed out: the late result is discarded */
+    struct chatroom_request_info info;
+    char request_id[CR_ID_SIZE];
+    chatroom_span body;
+    bool scanned, is_object;
+    struct chatroom_json_member members[CR_MEMBERS];
+    size_t member_count;
+    struct cr_chunk *chunks;
+    struct cr_effect *effects, **effects_end;
+    bool changes_session; /* rooms or name */
+    const char *refusal_code, *refusal_sentence;
+    uint16_t status; /* CONNECT */
+    chatroom_span subprotocol;
+    uint64_t deadline_ns;
+    /* on the way to the store and back */
+    struct cr_ticket ticket;
+    struct cr_page page;
+    struct cr_room *history_room;
+    struct chatroom_history_query history;
+    chatroom_history_fn *then;
+    void *then_arg;
+    /* coming back from another thread */
+    struct cr_inbox_node resumed;
+    chatroom_handler_fn *resume;
+    void *resume_arg;
+    /* asked for by the host */
+    chatroom_outcome_fn *outcome;
+    void *outcome_arg;
+};
+
+/* A message that waits for an earlier one of its connection. */
+struct cr_held {
+    struct cr_held *next;
+    enum chatroom_message_kind kind;
+    size_t size;
+    char bytes[];
+};
+
+struct chatroom_connection {
+    struct cr_map_node node;
+    chatroom *c;
+    void *peer; /* NULL: over */
+    char id[CR_ID_SIZE];
+    bool open;   /* accepted; its session is stored */
+    bool gone;   /* $disconnect is due, or under way */
+    bool listed; /* in the instance's ready list */
+    chatroom_connection *next_ready;
+    int64_t connected_at_ms;
+    char *who; /* source address, then user agent */
+    size_t source_size, agent_size;
+    char *name;
+    size_t name_size;
+    struct cr_membership *rooms;
+    size_t room_count;
+    struct cr_member everyone;
+    chatroom_request *requests, *last_request; /* in order of arrival */
+    unsigned barriers;
+    struct cr_held *held, *last_held;
+    size_t held_count;
+    struct cr_bucket messages, bytes, errors, *routes;
+    uint64_t limited_since_ns, limited_last_ns;
+    uint16_t close_code;
+    enum chatroom_cause cause;
+    char *close_reason;
+    size_t close_reason_size;
+};
+
+struct cr_route {
+    char *key;
+    size_t key_size;
+    chatroom_handler_fn *handler;
+    void *arg;
+    unsigned per_minute, burst;
+};
+
+struct chatroom_store_port {
+    chatroom *c;
+};
+
+struct chatroom_transport_port {
+    chatroom *c;
+};
+
+struct chatroom {
+    struct chatroom_alloc alloc;
+    struct chatroom_config config;
+    struct chatroom_store_ops store_ops;
+    struct chatroom_transport_ops transport_ops;
+    struct chatroom_store store;
+    struct chatroom_transport transport;
+    struct chatroom_store_port store_port;
+    struct chatroom_transport_port transport_port;
+    char *stage, *route_field;
+    struct chatroom_now now;
+    uint8_t id_key[16];
+    uint64_t id_count;
+    struct cr_route *routes;
+    size_t route_count, route_capacity;
+    struct cr_map rooms, connections;
+    struct cr_roster everyone;
+    struct cr_inbox inbox;
+    chatroom_connection *ready, *last_ready;
+    chatroom_request *settled, *last_settled;
+    size_t loose; /* requests of the host under way */
+    size_t open_count, opening_count;
+    char *scratch; /* for texts whose length is not known beforehand */
+    size_t scratch_size;
+    chatroom_entry_fn *write_entry;
+    void *write_entry_arg;
+    chatroom_refusal_fn *write_refusal;
+    void *write_refusal_arg;
+    bool started, store_open, transport_open, stopping, dying;
+    uint64_t stop_by_ns;
+    atomic_bool asked_to_stop;
+};
+
+static inline chatroom_span cr_room_name(const struct cr_room *room)
+{
+    return chatroom_bytes(room->name, room->name_size);
+}
+
+static inline chatroom_span cr_connection_id(const chatroom_connection *connection)
+{
+    return chatroom_bytes(connection->id, CR_ID_SIZE);
+}
+
+static inline void cr_log(const chatroom *c, enum chatroom_log_level level, const char *event,
+                          const struct chatroom_log_field *fields, size_t count)
+{
+    if (c->config.log)
+        c->config.log(c->config.log_arg, level, event, fields, count);
+}
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * request.h: a request collects effects; nothing of them is seen before commit.h carries them out.
+ */
+#ifndef CR_REQUEST_H
+#define CR_REQUEST_H
+
+#include "core.h"
+
+/* A request of connection (may be NULL) with an id of its own; at the end of the connection's. NULL: out of memory. */
+chatroom_request *cr_request_new(chatroom *c, chatroom_connection *connection, enum chatroom_event event);
+
+/* Releases it and all it holds; effects that were not dropped or carried out are dropped. Not in any list any more. */
+void cr_request_free(chatroom_request *request);
+
+/* Takes back every effect, as if it had not been asked for. */
+void cr_request_drop(chatroom_request *request);
+
+/* Memory of the request that holds a copy of span. bytes NULL: out of memory. */
+chatroom_span cr_request_copy(chatroom_request *request, chatroom_span span);
+
+/* An entry for the log of a room, under any author's name: what chatroom_request_publish() does. Errors: as that. */
+int cr_request_append(chatroom_request *request, chatroom_span room, chatroom_span author, chatroom_span payload,
+                      chatroom_span id);
+
+/* A message to the connection that text names, or the request's own when it is empty. Errors: ENOMEM. */
+int cr_request_send(chatroom_request *request, chatroom_span connection_id, enum chatroom_message_kind kind,
+                    chatroom_span message);
+
+int cr_request_end_connection(chatroom_request *request, uint16_t code, chatroom_span reason);
+
+/* RFC 6455, 7.4: whether a code may be sent, and a reason. */
+bool cr_close_is_valid(uint16_t code, chatroom_span reason);
+
+#endif

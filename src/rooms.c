@@ -1,0 +1,96 @@
+#include "rooms.h"
+
+#include "memory.h"
+
+struct cr_room *cr_rooms_find(const chatroom *c, chatroom_span name)
+{
+    struct cr_map_node *node = cr_map_find(&c->rooms, name);
+
+    return node ? CR_CONTAINER(node, struct cr_room, node) : NULL;
+}
+
+static void free_room(chatroom *c, struct cr_room *room)
+{
+    cr_roster_fini(&room->roster);
+    cr_free(&c->alloc, room->name, room->name_size + 1);
+    cr_free(&c->alloc, room, sizeof *room);
+}
+
+struct cr_room *cr_rooms_get(chatroom *c, chatroom_span name)
+{
+    struct cr_room *room = cr_rooms_find(c, name);
+
+    if (room)
+        return room;
+    room = cr_new(&c->alloc, sizeof *room);
+    if (!room)
+        return NULL;
+    cr_roster_init(&room->roster, &c->alloc, &c->transport);
+    room->name = cr_copy(&c->alloc, name);
+    room->name_size = name.size;
+    room->created_ms = c->now.wall_ms;
+    if (room->name && cr_map_add(&c->rooms, &room->node, cr_room_name(room)) == CHATROOM_OK)
+        return room;
+    free_room(c, room);
+    return NULL;
+}
+
+void cr_room_begin(struct cr_room *room)
+{
+    room->changes++;
+}
+
+void cr_room_end(chatroom *c, struct cr_room *room)
+{
+    if (--room->changes > 0)
+        return;
+    room->expected = room->live;
+    room->expected_members = room->roster.count;
+    if (room->live)
+        return;
+    cr_map_remove(&c->rooms, &room->node);
+    free_room(c, room);
+}
+
+static void close_member(void *arg, struct cr_member *member)
+{
+    chatroom *c = arg;
+
+    c->transport.ops->close(c->transport.self, member->peer, 1013, chatroom_str("Try again later"));
+}
+
+void cr_room_say(chatroom *c, struct cr_room *room, chatroom_frame *frame, uint64_t seq)
+{
+    size_t lost = cr_roster_send(&room->roster, frame, seq, close_member, c);
+    const struct chatroom_log_field fields[] = {CHATROOM_TEXT("room", cr_room_name(room)),
+                                                CHATROOM_NUMBER("members", lost)};
+
+    if (lost > 0)
+        cr_log(c, CHATROOM_LOG_WARN, "members_dropped", fields, 2);
+}
+
+void cr_room_drop(chatroom *c, struct cr_membership *membership)
+{
+    struct cr_membership **link = &membership->connection->rooms;
+
+    while (*link != membership)
+        link = &(*link)->next;
+    *link = membership->next;
+    membership->connection->room_count--;
+    cr_roster_remove(&membership->room->roster, &membership->member);
+    cr_free(&c->alloc, membership, sizeof *membership);
+}
+
+void cr_rooms_free(chatroom *c)
+{
+    struct cr_map_node *node;
+
+    while ((node = cr_map_first(&c->rooms))) {
+        struct cr_room *room = CR_CONTAINER(node, struct cr_room, node);
+
+        while (room->roster.count > 0)
+            cr_room_drop(c, CR_CONTAINER(room->roster.members[0], struct cr_membership, member));
+        cr_map_remove(&c->rooms, node);
+        free_room(c, room);
+    }
+}
