@@ -8,8 +8,8 @@ const char *chatroom_version(void)
 const char *chatroom_strerror(int result)
 {
     switch (result) {
-#define SENTENCE(name, value, word, sentence)                                                                          \
-    case value:                                                                                                        \
+#define SENTENCE(name, value, word, sentence) \
+    case value:                               \
         return sentence;
         CHATROOM_RESULTS(SENTENCE)
 #undef SENTENCE
@@ -21,8 +21,8 @@ const char *chatroom_strerror(int result)
 const char *chatroom_errword(int result)
 {
     switch (result) {
-#define WORD(name, value, word, sentence)                                                                              \
-    case value:                                                                                                        \
+#define WORD(name, value, word, sentence) \
+    case value:                           \
         return word;
         CHATROOM_RESULTS(WORD)
 #undef WORD

@@ -1,5 +1,6 @@
 /*
- * bucket.h: a token bucket in one number (the generic cell rate algorithm of ITU-T I.371): the time at which it is full again.
+ * bucket.h: a token bucket in one number (the generic cell rate algorithm of ITU-T I.371): the time at which it is full
+ * again.
  */
 #ifndef CR_BUCKET_H
 #define CR_BUCKET_H

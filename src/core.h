@@ -1,8 +1,9 @@
 /*
  * core.h: the things of an instance and how they hang together. Private to src.
  *
- * Who owns whom: the instance owns rooms, connections and routes; a connection owns its requests, its memberships and what it
- * holds back; a request owns its effects and its memory. A room knows its memberships, which name room and connection.
+ * Who owns whom: the instance owns rooms, connections and routes; a connection owns its requests, its memberships and
+ * what it holds back; a request owns its effects and its memory. A room knows its memberships, which name room and
+ * connection.
  */
 #ifndef CR_CORE_H
 #define CR_CORE_H
@@ -110,10 +111,6 @@ struct chatroom_request {
     /* on the way to the store and back */
     struct cr_ticket ticket;
     struct cr_page page;
-    struct cr_room *history_room;
-    struct chatroom_history_query history;
-    chatroom_history_fn *then;
-    void *then_arg;
     /* coming back from another thread */
     struct cr_inbox_node resumed;
     chatroom_handler_fn *resume;

@@ -1,7 +1,8 @@
 /*
  * inbox.h: how anything from another thread reaches the owner: one intrusive queue, many writers, one reader, no lock.
  *
- * What is pushed by one thread is taken in the order of its pushes. Nodes belong to whoever pushed them until they are taken.
+ * What is pushed by one thread is taken in the order of its pushes. Nodes belong to whoever pushed them until they are
+ * taken.
  */
 #ifndef CR_INBOX_H
 #define CR_INBOX_H

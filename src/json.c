@@ -187,8 +187,8 @@ static bool skip_name(struct cursor *c, struct chatroom_json_member *member)
 }
 
 /*
- * Skips an array or object. objects has a bit a level: is it an object? depth counts the levels that are open; the loop stands
- * before a value, or before the end of an empty bracket, at its top.
+ * Skips an array or object. objects has a bit a level: is it an object? depth counts the levels that are open; the loop
+ * stands before a value, or before the end of an empty bracket, at its top.
  */
 static bool skip_nested(struct cursor *c, unsigned depth)
 {
@@ -253,7 +253,8 @@ static bool skip_value(struct cursor *c, unsigned depth, struct chatroom_json_va
     return true;
 }
 
-/* An object member by member: false at its end or at an error; then c->at == NULL tells the error. first: behind the '{'. */
+/* An object member by member: false at its end or at an error; then c->at == NULL tells the error. first: behind the
+ * '{'. */
 static bool next_member(struct cursor *c, bool first, struct chatroom_json_member *member)
 {
     skip_space(c);
@@ -473,8 +474,8 @@ static const char *short_escape(char octet)
 static void put_unit_escape(struct chatroom_json *json, unsigned unit)
 {
     static const char digits[] = "0123456789abcdef";
-    const char escape[6] = {'\\', 'u', digits[unit >> 12 & 15], digits[unit >> 8 & 15], digits[unit >> 4 & 15],
-                            digits[unit & 15]};
+    const char escape[6] = {
+        '\\', 'u', digits[unit >> 12 & 15], digits[unit >> 8 & 15], digits[unit >> 4 & 15], digits[unit & 15]};
 
     put(json, escape, sizeof escape);
 }

@@ -1,6 +1,6 @@
 /*
- * map.h: find things by name. The only place that sees uthash, which by default exits when memory runs out and hashes without
- * a key, while our names come from strangers.
+ * map.h: find things by name. The only place that sees uthash, which by default exits when memory runs out and hashes
+ * without a key, while our names come from strangers.
  *
  * Nodes sit inside what they find and keep the order of insertion. A key is borrowed while its node is in the map.
  */

@@ -25,8 +25,8 @@ void *cr_new(const struct chatroom_alloc *a, size_t size);
 char *cr_copy(const struct chatroom_alloc *a, chatroom_span span);
 
 /*
- * Makes room for want items of item_size in an array that has *capacity, at least doubling it. NULL: out of memory, and the
- * array is as it was.
+ * Makes room for want items of item_size in an array that has *capacity, at least doubling it. NULL: out of memory, and
+ * the array is as it was.
  */
 void *cr_reserve(const struct chatroom_alloc *a, void *items, size_t *capacity, size_t want, size_t item_size);
 

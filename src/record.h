@@ -1,6 +1,6 @@
 /*
- * record.h: what is stored, as bytes: entries of a log, sessions, rooms. Explicit fields, little endian, lengths first; a
- * reader takes nothing that is not whole and of a version it knows.
+ * record.h: what is stored, as bytes: entries of a log, sessions, rooms. Explicit fields, little endian, lengths first;
+ * a reader takes nothing that is not whole and of a version it knows.
  */
 #ifndef CR_RECORD_H
 #define CR_RECORD_H

@@ -234,7 +234,7 @@ static struct cr_effect *add_for_room(chatroom_request *request, enum cr_effect_
     return effect;
 }
 
-static void release_effect(chatroom *c, struct cr_effect *effect)
+void cr_effect_release(chatroom *c, struct cr_effect *effect)
 {
     chatroom_frame_unref(effect->frame);
     if (effect->membership) {
@@ -262,7 +262,7 @@ void cr_request_drop(chatroom_request *request)
             effect->room->expected = effect->before_expected;
             effect->room->expected_members = effect->before_members;
         }
-        release_effect(request->c, effect);
+        cr_effect_release(request->c, effect);
     }
     request->effects = NULL;
     request->effects_end = &request->effects;
@@ -344,8 +344,8 @@ int chatroom_request_tell(chatroom_request *request, chatroom_span room_name, ch
 
 bool cr_close_is_valid(uint16_t code, chatroom_span reason)
 {
-    bool code_is_valid = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
-                         (code >= 3000 && code <= 4999);
+    bool code_is_valid =
+        (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
 
     return code_is_valid && reason.size <= 123 && chatroom_utf8_valid(reason);
 }
@@ -583,23 +583,6 @@ int cr_request_append(chatroom_request *request, chatroom_span room_name, chatro
 int chatroom_request_publish(chatroom_request *request, chatroom_span room, chatroom_span payload, chatroom_span id)
 {
     return cr_request_append(request, room, chatroom_request_session_name(request), payload, id);
-}
-
-int chatroom_request_history(chatroom_request *request, chatroom_span name, const struct chatroom_history_query *query,
-                             chatroom_history_fn *then, void *arg)
-{
-    struct cr_room *room = expected_room(request->c, name);
-
-    if (!room)
-        return CHATROOM_ENOENT;
-    if (request->then || !then || (query->before > 0 && query->after > 0))
-        return CHATROOM_EINVAL;
-    cr_room_begin(room); /* keeps it until the page has been read */
-    request->history_room = room;
-    request->history = *query;
-    request->then = then;
-    request->then_arg = arg;
-    return CHATROOM_OK;
 }
 
 /* ---- the answer ---- */

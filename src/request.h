@@ -15,6 +15,9 @@ void cr_request_free(chatroom_request *request);
 /* Takes back every effect, as if it had not been asked for. */
 void cr_request_drop(chatroom_request *request);
 
+/* Lets go of what an effect holds, once it was carried out or undone. Its memory is the request's. */
+void cr_effect_release(chatroom *c, struct cr_effect *effect);
+
 /* Memory of the request that holds a copy of span. bytes NULL: out of memory. */
 chatroom_span cr_request_copy(chatroom_request *request, chatroom_span span);
 

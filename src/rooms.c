@@ -69,6 +69,14 @@ void cr_room_say(chatroom *c, struct cr_room *room, chatroom_frame *frame, uint6
         cr_log(c, CHATROOM_LOG_WARN, "members_dropped", fields, 2);
 }
 
+void cr_room_interrupt(chatroom *c, struct cr_room *room)
+{
+    cr_log(c, CHATROOM_LOG_ERROR, "room_interrupted", NULL, 0);
+    for (size_t i = 0; i < room->roster.count; i++)
+        if (room->roster.members[i]->peer)
+            close_member(c, room->roster.members[i]);
+}
+
 void cr_room_drop(chatroom *c, struct cr_membership *membership)
 {
     struct cr_membership **link = &membership->connection->rooms;

@@ -1,9 +1,10 @@
 /*
- * rooms.h: the rooms of an instance: as they are, and as they will be once everything on its way to the store has arrived.
+ * rooms.h: the rooms of an instance: as they are, and as they will be once everything on its way to the store has
+ * arrived.
  *
- * A handler decides on what will be; clients see what is. Every change is announced with begin() when it is asked for and ended
- * with end() when it took hold or fell through; without changes under way both views are the same, and a room that is not there
- * in either is forgotten.
+ * A handler decides on what will be; clients see what is. Every change is announced with begin() when it is asked for
+ * and ended with end() when it took hold or fell through; without changes under way both views are the same, and a room
+ * that is not there in either is forgotten.
  */
 #ifndef CR_ROOMS_H
 #define CR_ROOMS_H
@@ -12,7 +13,8 @@
 
 struct cr_room *cr_rooms_find(const chatroom *c, chatroom_span name);
 
-/* The room of that name, or a new one that is not there yet: begin() and end() keep or forget it. Errors: NULL, no memory. */
+/* The room of that name, or a new one that is not there yet: begin() and end() keep or forget it. Errors: NULL, no
+ * memory. */
 struct cr_room *cr_rooms_get(chatroom *c, chatroom_span name);
 
 void cr_room_begin(struct cr_room *room);
@@ -20,6 +22,9 @@ void cr_room_end(chatroom *c, struct cr_room *room);
 
 /* Sends a frame to a room; who cannot be told any more is closed with 1013. */
 void cr_room_say(chatroom *c, struct cr_room *room, chatroom_frame *frame, uint64_t seq);
+
+/* There is no memory to tell a room what was stored: every member is closed with 1013 and finds it in the history. */
+void cr_room_interrupt(chatroom *c, struct cr_room *room);
 
 /* Takes the session out: the membership is freed. */
 void cr_room_drop(chatroom *c, struct cr_membership *membership);

@@ -130,8 +130,8 @@ static int keep(struct cr_roster *roster, struct cr_member *member, chatroom_fra
 
     if (member->missed_count == CR_MISSED_MOST)
         return CHATROOM_EAGAIN;
-    missed = cr_reserve(roster->alloc, member->missed, &member->missed_capacity, member->missed_count + 1,
-                        sizeof *missed);
+    missed =
+        cr_reserve(roster->alloc, member->missed, &member->missed_capacity, member->missed_count + 1, sizeof *missed);
     if (!missed)
         return CHATROOM_ENOMEM;
     member->missed = missed;
@@ -139,7 +139,8 @@ static int keep(struct cr_roster *roster, struct cr_member *member, chatroom_fra
     return CHATROOM_OK;
 }
 
-size_t cr_roster_send(struct cr_roster *roster, chatroom_frame *frame, uint64_t seq, cr_overflow_fn *overflow, void *arg)
+size_t cr_roster_send(struct cr_roster *roster, chatroom_frame *frame, uint64_t seq, cr_overflow_fn *overflow,
+                      void *arg)
 {
     const struct chatroom_transport *t = roster->transport;
     bool walk = !has_groups(roster);

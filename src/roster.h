@@ -1,11 +1,12 @@
 /*
  * roster.h: who is in a room, and how one frame reaches them all.
  *
- * A member is seated (it gets what is said as it is said) or waits: what is said meanwhile is kept for it, so that a page of
- * history can go out first and the live messages follow without a gap and without one twice.
+ * A member is seated (it gets what is said as it is said) or waits: what is said meanwhile is kept for it, so that a
+ * page of history can go out first and the live messages follow without a gap and without one twice.
  *
- * A transport with groups gets one call a frame; without them the roster walks its members. Nothing calls back from inside a
- * send, so nobody comes or goes during a walk. Belongs to the owner's thread; borrows allocator and transport, which outlive it.
+ * A transport with groups gets one call a frame; without them the roster walks its members. Nothing calls back from
+ * inside a send, so nobody comes or goes during a walk. Belongs to the owner's thread; borrows allocator and transport,
+ * which outlive it.
  */
 #ifndef CR_ROSTER_H
 #define CR_ROSTER_H
@@ -45,7 +46,8 @@ void cr_roster_init(struct cr_roster *roster, const struct chatroom_alloc *alloc
 /* Must be empty. */
 void cr_roster_fini(struct cr_roster *roster);
 
-/* Promises a place, so that cr_roster_add() cannot fail. Errors: CHATROOM_ENOMEM. cr_roster_release() gives it back unused. */
+/* Promises a place, so that cr_roster_add() cannot fail. Errors: CHATROOM_ENOMEM. cr_roster_release() gives it back
+ * unused. */
 int cr_roster_reserve(struct cr_roster *roster);
 void cr_roster_release(struct cr_roster *roster);
 
@@ -53,8 +55,8 @@ void cr_roster_release(struct cr_roster *roster);
 void cr_roster_add(struct cr_roster *roster, struct cr_member *member);
 
 /*
- * Sends a waiting member what it missed beyond seq, and seats it. Errors: CHATROOM_ENOMEM, or what the transport's send or
- * group_add returned: then it waits still, has lost what it missed, and its connection should be closed.
+ * Sends a waiting member what it missed beyond seq, and seats it. Errors: CHATROOM_ENOMEM, or what the transport's send
+ * or group_add returned: then it waits still, has lost what it missed, and its connection should be closed.
  */
 int cr_roster_seat(struct cr_roster *roster, struct cr_member *member, uint64_t seq);
 
@@ -65,10 +67,11 @@ void cr_roster_remove(struct cr_roster *roster, struct cr_member *member);
 void cr_roster_lose_peer(struct cr_roster *roster, struct cr_member *member);
 
 /*
- * Sends a frame to everyone: entry seq of the log, or 0. Returns the number of waiting members for whom it could not be kept;
- * they are told by overflow(arg, member), which may close their connections but not change the roster.
+ * Sends a frame to everyone: entry seq of the log, or 0. Returns the number of waiting members for whom it could not be
+ * kept; they are told by overflow(arg, member), which may close their connections but not change the roster.
  */
 typedef void cr_overflow_fn(void *arg, struct cr_member *member);
-size_t cr_roster_send(struct cr_roster *roster, chatroom_frame *frame, uint64_t seq, cr_overflow_fn *overflow, void *arg);
+size_t cr_roster_send(struct cr_roster *roster, chatroom_frame *frame, uint64_t seq, cr_overflow_fn *overflow,
+                      void *arg);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * ticket.h: the core's side of a store ticket (store.h): what to do when it is completed, and the page that a read fills.
+ * ticket.h: the core's side of a store ticket (store.h): what to do when it is completed, and the page that a read
+ * fills.
  *
- * A store completes from any thread; the completion travels through the inbox, and done() runs on the owner's thread. The one
- * who submits a ticket keeps it and everything in it alive until then.
+ * A store completes from any thread; the completion travels through the inbox, and done() runs on the owner's thread.
+ * The one who submits a ticket keeps it and everything in it alive until then.
  */
 #ifndef CR_TICKET_H
 #define CR_TICKET_H

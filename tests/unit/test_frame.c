@@ -109,10 +109,8 @@ static void frame__out_of_memory_is_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frame__has_the_shortest_header),
-        cmocka_unit_test(frame__is_fragmented_above_the_limit),
-        cmocka_unit_test(frame__at_the_limit_is_whole),
-        cmocka_unit_test(frame__lives_until_the_last_reference),
+        cmocka_unit_test(frame__has_the_shortest_header), cmocka_unit_test(frame__is_fragmented_above_the_limit),
+        cmocka_unit_test(frame__at_the_limit_is_whole),   cmocka_unit_test(frame__lives_until_the_last_reference),
         cmocka_unit_test(frame__out_of_memory_is_null),
     };
 

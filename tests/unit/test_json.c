@@ -260,7 +260,8 @@ static void json__text_resolves_escapes(void **state)
     size_t count;
 
     (void)state;
-    chatroom_json_scan(chatroom_str("\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\\u20ac\\ud834\\udd1e\""), &value, NULL, 0, &count);
+    chatroom_json_scan(chatroom_str("\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\\u20ac\\ud834\\udd1e\""), &value, NULL, 0,
+                       &count);
     assert_int_equal(chatroom_json_text(&value, buffer, &text), CHATROOM_OK);
     assert_true(chatroom_span_equal(text, chatroom_str("a\"\\/\b\f\n\r\t\xc3\xa4\xe2\x82\xac\xf0\x9d\x84\x9e")));
     chatroom_json_scan(chatroom_str("\"plain\""), &value, NULL, 0, &count);
@@ -286,7 +287,8 @@ static void write_sample(struct chatroom_json *json)
     chatroom_json_close(json, '}');
 }
 
-static const char sample[] = "{\"s\":\"\\\"\\\\\\n\\u0001\\u0000\\u2028\\u2029\xc3\xa4\",\"n\":[-9223372036854775808,0,[],{}]}";
+static const char sample[] =
+    "{\"s\":\"\\\"\\\\\\n\\u0001\\u0000\\u2028\\u2029\xc3\xa4\",\"n\":[-9223372036854775808,0,[],{}]}";
 
 static void json__writer_puts_commas_and_escapes(void **state)
 {

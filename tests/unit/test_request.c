@@ -8,7 +8,8 @@
 #include "request.h"
 #include "rooms.h"
 
-/* An instance with one connection, nothing stored and nothing sent: what handlers decide on before anything takes hold. */
+/* An instance with one connection, nothing stored and nothing sent: what handlers decide on before anything takes hold.
+ */
 
 static int blocks;
 

@@ -73,9 +73,12 @@ static void fake_group_free(void *self, void *group)
 
 static const struct chatroom_transport_ops plain = {CHATROOM_TRANSPORT_OPS, .send = fake_send};
 static const struct chatroom_transport_ops grouped = {
-    CHATROOM_TRANSPORT_OPS,         .send = fake_send,
-    .group_new = fake_group_new,    .group_add = fake_group_add,
-    .group_remove = fake_group_remove, .group_send = fake_group_send,
+    CHATROOM_TRANSPORT_OPS,
+    .send = fake_send,
+    .group_new = fake_group_new,
+    .group_add = fake_group_add,
+    .group_remove = fake_group_remove,
+    .group_send = fake_group_send,
     .group_free = fake_group_free,
 };
 

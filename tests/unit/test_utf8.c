@@ -80,13 +80,13 @@ static void utf8__fails_at_the_first_octet_that_cannot_be_right(void **state)
     for (unsigned pair = 0; pair < 65536; pair++) {
         const uint8_t first = (uint8_t)(pair >> 8), second = (uint8_t)pair, octets[2] = {first, second};
         bool tail = second >= 0x80 && second <= 0xBF;
-        bool right = first < 0x80                     ? second < 0x80 || (second >= 0xC2 && second <= 0xF4)
-                     : first < 0xC2 || first > 0xF4   ? false
-                     : first == 0xE0                  ? tail && second >= 0xA0
-                     : first == 0xED                  ? tail && second < 0xA0
-                     : first == 0xF0                  ? tail && second >= 0x90
-                     : first == 0xF4                  ? tail && second < 0x90
-                                                      : tail;
+        bool right = first < 0x80                   ? second < 0x80 || (second >= 0xC2 && second <= 0xF4)
+                     : first < 0xC2 || first > 0xF4 ? false
+                     : first == 0xE0                ? tail && second >= 0xA0
+                     : first == 0xED                ? tail && second < 0xA0
+                     : first == 0xF0                ? tail && second >= 0x90
+                     : first == 0xF4                ? tail && second < 0x90
+                                                    : tail;
         struct chatroom_utf8 check = {0};
 
         assert_int_equal(chatroom_utf8_feed(&check, octets, 2), right);
