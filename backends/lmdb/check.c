@@ -1,0 +1,78 @@
+#include "check.h"
+
+#include <chatroom/base.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* How LMDB 0.9 begins each of the first two pages on 64 bit machines: a page head, then this. */
+struct tree {
+    uint32_t pad; /* of the first tree: the page size */
+    uint16_t flags, depth;
+    uint64_t branches, leaves, overflows, entries, root;
+};
+
+struct meta {
+    uint64_t page;
+    uint16_t pad, page_flags, lower, upper;
+    uint32_t magic, version;
+    uint64_t address, map_size;
+    struct tree trees[2];
+    uint64_t last_page, txn;
+};
+
+#define META_FLAG    0x08
+#define META_MAGIC   0xBEEFC0DEu
+#define META_VERSION 1
+#define NO_PAGE      UINT64_MAX
+
+_Static_assert(sizeof(struct meta) == 16 + 136, "as LMDB lays it out");
+
+static bool meta_is_sound(const struct meta *meta)
+{
+    uint32_t page = meta->trees[0].pad;
+
+    if (!(meta->page_flags & META_FLAG) || meta->magic != META_MAGIC || meta->version != META_VERSION)
+        return false;
+    if (page < 512 || page > 65536 || (page & (page - 1)) != 0 || meta->last_page < 1)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (meta->trees[i].root != NO_PAGE && meta->trees[i].root > meta->last_page)
+            return false;
+    return true;
+}
+
+static int check_metas(int fd, uint64_t file_size)
+{
+    struct meta metas[2], *newest;
+
+    if (pread(fd, &metas[0], sizeof metas[0], 0) != (ssize_t)sizeof metas[0] || !meta_is_sound(&metas[0]))
+        return CHATROOM_EFORMAT;
+    if (pread(fd, &metas[1], sizeof metas[1], metas[0].trees[0].pad) != (ssize_t)sizeof metas[1])
+        return CHATROOM_EFORMAT;
+    if (!meta_is_sound(&metas[1]) || metas[0].trees[0].pad != metas[1].trees[0].pad)
+        return CHATROOM_EFORMAT;
+    newest = &metas[metas[1].txn > metas[0].txn];
+    return newest->last_page < file_size / newest->trees[0].pad ? CHATROOM_OK : CHATROOM_EFORMAT;
+}
+
+int lmdb_check_file(const char *path)
+{
+    struct stat status;
+    int rc, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOENT)
+        return CHATROOM_OK;
+    if (fd < 0)
+        return errno == EACCES ? CHATROOM_EACCES : CHATROOM_EIO;
+    if (fstat(fd, &status))
+        rc = CHATROOM_EIO;
+    else if (!S_ISREG(status.st_mode))
+        rc = CHATROOM_EFORMAT;
+    else
+        rc = status.st_size == 0 ? CHATROOM_OK : check_metas(fd, (uint64_t)status.st_size);
+    close(fd);
+    return rc;
+}
