@@ -273,7 +273,9 @@ void cr_commit(chatroom_request *request, int result)
     if (result == CHATROOM_OK)
         result = collect_writes(request);
     if (result == CHATROOM_OK && request->ticket.store.count > 0) {
-        request->barrier |= request->changes_session || request->info.event != CHATROOM_MESSAGE;
+        request->barrier = request->changes_session || request->info.event != CHATROOM_MESSAGE;
+        if (request->barrier && request->connection)
+            request->connection->barriers++;
         request->state = CR_STORING;
         prepare_ticket(request, written);
         result = request->c->store.ops->submit(request->c->store.self, &request->ticket.store);

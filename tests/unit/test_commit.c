@@ -89,6 +89,7 @@ static void end(struct fixture *f)
     cr_rooms_free(&f->c);
     cr_free(&f->c.alloc, f->c.scratch, f->c.scratch_size);
     assert_null(f->connection.requests);
+    assert_int_equal(f->connection.barriers, 0);
     assert_int_equal(blocks, 0);
 }
 
