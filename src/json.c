@@ -344,7 +344,7 @@ static size_t decode_one(struct cursor *c, char ret_bytes[4])
     c->at++;
     if (take(c, 'u'))
         return put_utf8(ret_bytes, (uint32_t)take_code_point(c));
-    ret_bytes[0] = to[strchr(from, *c->at++) - from];
+    ret_bytes[0] = to[(const char *)memchr(from, *c->at++, 8) - from];
     return 1;
 }
 
