@@ -12,12 +12,12 @@
 /* The name that libFuzzer calls. bytes is a block of exactly that size. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-#define REQUIRE(promise)                                                                                               \
-    do {                                                                                                               \
-        if (!(promise)) {                                                                                              \
-            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #promise);                                      \
-            abort();                                                                                                   \
-        }                                                                                                              \
+#define REQUIRE(promise)                                                          \
+    do {                                                                          \
+        if (!(promise)) {                                                         \
+            fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #promise); \
+            abort();                                                              \
+        }                                                                         \
     } while (0)
 
 #endif

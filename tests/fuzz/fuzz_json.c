@@ -1,6 +1,6 @@
 /*
- * The JSON scanner against jansson: both accept the same texts and find the same values in them, and what the writer makes of
- * those values is scanned again. They are known to differ in this:
+ * The JSON scanner against jansson: both accept the same texts and find the same values in them, and what the writer
+ * makes of those values is scanned again. They are known to differ in this:
  *   - the scanner ends at a depth of CHATROOM_JSON_DEPTH, jansson at 2048;
  *   - the scanner looks at a number's form only, jansson refuses one that a double cannot hold;
  *   - jansson refuses \u0000 in a name, and takes a NUL behind the value for the end of the text;
@@ -25,12 +25,14 @@ static size_t depth_of(const json_t *json)
     const char *name;
     json_t *value;
 
-    json_array_foreach(json, index, value) {
+    json_array_foreach(json, index, value)
+    {
         size_t depth = depth_of(value);
 
         deepest = depth > deepest ? depth : deepest;
     }
-    json_object_foreach((json_t *)json, name, value) {
+    json_object_foreach((json_t *)json, name, value)
+    {
         size_t depth = depth_of(value);
 
         deepest = depth > deepest ? depth : deepest;

@@ -1,5 +1,6 @@
 /*
- * What a stranger's program does first: it finds the installed library and asks for its version. Built outside the tree with
+ * What a stranger's program does first: it finds the installed library and asks for its version. Built outside the tree
+ * with
  *
  *     cc -o consumer consumer.c $(pkg-config --cflags --libs chatroom)
  */

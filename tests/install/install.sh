@@ -42,6 +42,10 @@ build_one() { # shared or static, source, command
     [ -x "$folder/$name" ] || fail "$1: no $name came out"
 }
 
+is_shared() {
+    [[ $(readelf --dynamic "$folder/$name") == *libchatroom.so* ]]
+}
+
 # It starts: whatever it makes of --help, the loader finds all it needs and it does not crash.
 start_one() {
     local status=0
@@ -56,11 +60,11 @@ for source in "${sources[@]}"; do
     [ -n "$command" ] && [ "$(wc -l <<<"$command")" -eq 1 ] || fail "$source: its first comment has no single cc line"
     use shared
     build_one shared "$source" "$command"
-    ldd "$folder/$name" | grep -q libchatroom || fail "$name: not on the shared library"
+    is_shared || fail "$name: not on the shared library"
     start_one
     use static
     build_one static "$source" "${command/pkg-config/pkg-config --static}"
-    ! ldd "$folder/$name" | grep -q libchatroom || fail "$name: not on the static library"
+    ! is_shared || fail "$name: not on the static library"
     start_one
 done
 
