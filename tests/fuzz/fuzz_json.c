@@ -181,6 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (result == CHATROOM_EJSON) {
         REQUIRE(value.type == CHATROOM_JSON_NONE && count == SIZE_MAX);
     } else if (oracle) {
+        REQUIRE(depth_of(oracle) <= CHATROOM_JSON_DEPTH);
         require_inside(value.raw, text);
         check_value(&value, oracle);
     } else {

@@ -8,9 +8,9 @@ import re
 import subprocess
 import sys
 
-# fortified copies and the stack guard are what a distribution's flags make of these
-FROM_LIBC = re.compile(r'(__)?(memcpy|memset|memcmp|memmove|memchr|strlen|realloc|free|abort)(_chk)?|__stack_chk_fail'
-                       r'|_GLOBAL_OFFSET_TABLE_')
+# clang makes bcmp of memcmp; a distribution's flags make the fortified copies and the stack guard
+FROM_LIBC = re.compile(r'(__)?(memcpy|memset|memcmp|bcmp|memmove|memchr|strlen|realloc|free|abort)(_chk)?'
+                       r'|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_')
 READ_ONLY = re.compile(r'\.(text|rodata|data\.rel\.ro|debug|init_array|fini_array|note|eh_frame|comment)\b')
 
 
