@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DROP_ROWS  1000 /* deleted in one transaction: a few milliseconds */
+#define DROP_ROWS   1000 /* deleted in one transaction: a few milliseconds */
 #define SLACK_PAGES 1024
 
 static void log_code(struct lmdb_engine *e, enum chatroom_log_level level, const char *event, int code)
@@ -20,8 +20,8 @@ static void log_code(struct lmdb_engine *e, enum chatroom_log_level level, const
 
 static void log_damage(struct lmdb_engine *e, const char *what, uint64_t number, uint64_t seq)
 {
-    struct chatroom_log_field fields[] = {CHATROOM_TEXT("record", chatroom_str(what)), CHATROOM_NUMBER("number", number),
-                                          CHATROOM_NUMBER("seq", seq)};
+    struct chatroom_log_field fields[] = {CHATROOM_TEXT("record", chatroom_str(what)),
+                                          CHATROOM_NUMBER("number", number), CHATROOM_NUMBER("seq", seq)};
 
     chatroom_store_log(e->port, CHATROOM_LOG_ERROR, "record_damaged", fields, 3);
 }
@@ -69,7 +69,7 @@ static int translate(int code)
     }
 }
 
-static bool map_grow(struct lmdb_engine *e)
+bool lmdb_engine_grow(struct lmdb_engine *e)
 {
     MDB_envinfo info;
     size_t bytes;
@@ -89,7 +89,7 @@ static bool map_grow(struct lmdb_engine *e)
  * LMDB may count pages at the end that it never wrote. The file is kept longer than that, so that at open a short file
  * always means a damaged one.
  */
-static void file_extend(struct lmdb_engine *e)
+void lmdb_engine_extend(struct lmdb_engine *e)
 {
     MDB_envinfo info;
     MDB_stat stat;
@@ -154,14 +154,14 @@ static int transact(struct lmdb_engine *e, work_fn *work, void *arg)
         return CHATROOM_EIO;
     do
         rc = attempt(e, work, arg, &committing);
-    while (rc == MDB_MAP_FULL && map_grow(e));
+    while (rc == MDB_MAP_FULL && lmdb_engine_grow(e));
     if (rc == 0) {
         lmdb_table_commit(&e->table);
         if (e->index_in_txn)
             lmdb_table_indexed(&e->table);
         e->index_in_txn = false;
         e->unsynced = e->options.durability != CHATROOM_DURABLE_COMMIT;
-        file_extend(e);
+        lmdb_engine_extend(e);
         return CHATROOM_OK;
     }
     log_code(e, CHATROOM_LOG_ERROR, "store_failed", rc);
@@ -471,9 +471,9 @@ void lmdb_engine_write(struct lmdb_engine *e, struct lmdb_item *items, size_t co
     struct batch batch = {items, count, with_index};
     int rc = transact(e, apply_batch, &batch);
 
-    /* What the batch could not do is nobody's success. A group that was wrong by itself stays so. */
+    /* Nor does a refusal stand: it may have come from a group before it that is not true now. */
     for (size_t i = 0; i < count; i++)
-        if (!items[i].is_read && rc && (items[i].status == CHATROOM_OK || rc == CHATROOM_EIO))
+        if (!items[i].is_read && rc)
             items[i].status = rc;
 }
 

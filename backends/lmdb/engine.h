@@ -1,9 +1,9 @@
 /*
  * engine.h: the database: opening, writing a batch in one transaction, reading, and the work in the background.
  *
- * Layout. Messages of all rooms go to one log in the order of arrival, which touches few pages; which of them belong to a
- * room is written to an index every few thousand messages, and until then kept in memory and found again at open by reading
- * the log's end.
+ * Layout. Messages of all rooms go to one log in the order of arrival, which touches few pages; which of them belong to
+ * a room is written to an index every few thousand messages, and until then kept in memory and found again at open by
+ * reading the log's end.
  *
  *   log       id                      -> room number, seq, once, entry
  *   index     room number, first seq  -> ids of a run of entries
@@ -73,6 +73,10 @@ void lmdb_engine_drop_some(struct lmdb_engine *e);
 
 /* Writes what commits left to the system. */
 void lmdb_engine_sync(struct lmdb_engine *e);
+
+/* For open(): doubles the map, false if it may not; keeps the file longer than what LMDB counts as used. */
+bool lmdb_engine_grow(struct lmdb_engine *e);
+void lmdb_engine_extend(struct lmdb_engine *e);
 
 /* Ends cleanly; also after a failed open. */
 void lmdb_engine_close(struct lmdb_engine *e);

@@ -1,9 +1,9 @@
 /*
  * lmdb.c: the store's table, its queue and its writer thread.
  *
- * The owner's thread puts tickets into a ring; flush() wakes the writer, which takes what has gathered, makes it true in one
- * transaction and only then completes it, in order. While it commits the next batch gathers, so a slow disk makes larger
- * batches rather than a longer queue. Reads go the same way and so see all that was submitted before them.
+ * The owner's thread puts tickets into a ring; flush() wakes the writer, which takes what has gathered, makes it true
+ * in one transaction and only then completes it, in order. While it commits the next batch gathers, so a slow disk
+ * makes larger batches rather than a longer queue. Reads go the same way and so see all that was submitted before them.
  */
 #include "engine.h"
 
@@ -272,14 +272,14 @@ static void store_close(void *self)
 }
 
 static const struct chatroom_store_ops durable_ops = {
-    CHATROOM_STORE_OPS,       .caps = CHATROOM_STORE_DURABLE, .name = "lmdb",      .open = store_open,
-    .submit = store_submit,   .flush = store_flush,           .read = store_read,  .close = store_close,
+    CHATROOM_STORE_OPS,     .caps = CHATROOM_STORE_DURABLE, .name = "lmdb",     .open = store_open,
+    .submit = store_submit, .flush = store_flush,           .read = store_read, .close = store_close,
 };
 
 /* The same, without the promise that what was completed survives a power cut. */
 static const struct chatroom_store_ops relaxed_ops = {
-    CHATROOM_STORE_OPS,     .name = "lmdb",       .open = store_open, .submit = store_submit,
-    .flush = store_flush,   .read = store_read,   .close = store_close,
+    CHATROOM_STORE_OPS,   .name = "lmdb",     .open = store_open,   .submit = store_submit,
+    .flush = store_flush, .read = store_read, .close = store_close,
 };
 
 /* ---- constructor ------------------------------------------------------------------------------------------------ */
@@ -334,8 +334,8 @@ static struct lmdb_store *store_new(const char *path, const struct chatroom_lmdb
     return NULL;
 }
 
-int chatroom_lmdb_store(const char *path, const struct chatroom_lmdb_options *options,
-                        struct chatroom_store *ret_store, struct chatroom_error *error)
+int chatroom_lmdb_store(const char *path, const struct chatroom_lmdb_options *options, struct chatroom_store *ret_store,
+                        struct chatroom_error *error)
 {
     struct chatroom_lmdb_options checked;
     struct lmdb_store *s;

@@ -66,8 +66,8 @@ static int say_rc(struct chatroom_error *error, int rc, const char *path)
 /* ---- the directory ---------------------------------------------------------------------------------------------- */
 
 /*
- * LMDB does not notice a second opening in one process and would lose its locks by it. A flock() belongs to the open file,
- * so that ours refuses this process a second time as well as another one.
+ * LMDB does not notice a second opening in one process and would lose its locks by it. A flock() belongs to the open
+ * file, so that ours refuses this process a second time as well as another one.
  */
 static int take_directory(struct lmdb_engine *e, const char *path, struct chatroom_error *error)
 {
@@ -125,8 +125,9 @@ static int open_tables(struct lmdb_engine *e, MDB_txn *txn, unsigned flags)
         MDB_dbi *dbi;
         unsigned flags;
     } tables[] = {
-        {"meta", &e->meta, 0},         {"log", &e->log, MDB_INTEGERKEY},     {"index", &e->index, 0},
-        {"rooms", &e->rooms, 0},       {"trims", &e->trims, 0},              {"drops", &e->drops, 0},
+        {"meta", &e->meta, 0},         {"log", &e->log, MDB_INTEGERKEY},
+        {"index", &e->index, 0},       {"rooms", &e->rooms, 0},
+        {"trims", &e->trims, 0},       {"drops", &e->drops, 0},
         {"sessions", &e->sessions, 0}, {"onces", &e->onces, MDB_INTEGERKEY},
     };
     int rc = 0;
@@ -204,7 +205,7 @@ static int prepare(struct lmdb_engine *e, MDB_txn *txn)
     return rc == 0 && changed ? put_state(e, txn) : rc;
 }
 
-static int prepare_all(struct lmdb_engine *e)
+static int prepare_once(struct lmdb_engine *e)
 {
     MDB_txn *txn;
     int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
@@ -216,6 +217,18 @@ static int prepare_all(struct lmdb_engine *e)
         mdb_txn_abort(txn);
     else
         rc = mdb_txn_commit(txn);
+    return rc;
+}
+
+static int prepare_all(struct lmdb_engine *e)
+{
+    int rc;
+
+    do
+        rc = prepare_once(e);
+    while (rc == MDB_MAP_FULL && lmdb_engine_grow(e));
+    if (rc == 0)
+        lmdb_engine_extend(e);
     if (rc == 0 && e->state.dirty)
         rc = mdb_env_sync(e->env, 1);
     return rc;
