@@ -16,6 +16,7 @@
 #define BATCH_BYTES    ((size_t)16 << 20)
 #define INDEX_ENTRIES  4096
 #define SECOND         1000000000u
+#define READERS_EACH   (60 * (uint64_t)SECOND)
 #define BATCHES_A_DROP 8 /* under load: how many batches go before some deleting */
 
 struct lmdb_store {
@@ -31,6 +32,7 @@ struct lmdb_store {
     /* The writer's own. */
     struct lmdb_item batch[BATCH_TICKETS];
     uint64_t index_due, sync_due; /* CHATROOM_NEVER if there is nothing to do */
+    uint64_t readers_due;
     unsigned batches_since_drop;
 };
 
@@ -148,7 +150,10 @@ static void set_timers(struct lmdb_store *s, uint64_t now)
         s->sync_due = now + SECOND;
 }
 
-/* What is not urgent: syncing once a second, and deleting when there is a pause or has been none for long. */
+/*
+ * What is not urgent: syncing once a second, forgetting dead readers once a minute (while there is work: else nothing
+ * grows), and deleting when there is a pause or has been none for long.
+ */
 static void do_chores(struct lmdb_store *s, bool idle)
 {
     uint64_t now = mono_ns();
@@ -156,6 +161,10 @@ static void do_chores(struct lmdb_store *s, bool idle)
     if (now >= s->sync_due) {
         lmdb_engine_sync(&s->engine);
         s->sync_due = CHATROOM_NEVER;
+    }
+    if (now >= s->readers_due) {
+        lmdb_engine_check_readers(&s->engine);
+        s->readers_due = now + READERS_EACH;
     }
     if (s->engine.has_drops && (idle || ++s->batches_since_drop >= BATCHES_A_DROP)) {
         lmdb_engine_drop_some(&s->engine);
