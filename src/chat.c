@@ -1,7 +1,7 @@
 #include <chatroom/chat.h>
 
 #include "chat_text.h"
-#include "names.h"
+#include "chat_names.h"
 
 enum { ID_CHARACTERS = 64, ID_BYTES = 128 };
 
@@ -29,10 +29,10 @@ static bool is_set(void *arg, enum settings setting)
 
 static bool is_name(chatroom_span claimed, size_t most, chatroom_span own)
 {
-    char bytes[CR_NAME_BYTES];
+    char bytes[CR_CHAT_NAME_BYTES];
     chatroom_span name;
 
-    return cr_name_clean(claimed, most, bytes, &name) && chatroom_span_equal(name, own);
+    return cr_chat_name_clean(claimed, most, bytes, &name) && chatroom_span_equal(name, own);
 }
 
 /* A name in "value", in the form in which it is kept; its bytes are the request's. */
@@ -40,14 +40,14 @@ static int named(chatroom_request *request, size_t most, const char *code, const
                  chatroom_span *ret_name)
 {
     chatroom_span value;
-    char *bytes = chatroom_request_memory(request, CR_NAME_BYTES);
+    char *bytes = chatroom_request_memory(request, CR_CHAT_NAME_BYTES);
     int result = bytes ? chatroom_request_text(request, "value", &value) : CHATROOM_ENOMEM;
 
     if (result != CHATROOM_OK)
         return result;
     if (value.size == 0)
         return chatroom_request_refuse(request, "no_value", "The message has no value.");
-    if (!cr_name_clean(value, most, bytes, ret_name))
+    if (!cr_chat_name_clean(value, most, bytes, ret_name))
         return chatroom_request_refuse(request, code, sentence);
     return CHATROOM_OK;
 }
@@ -55,7 +55,7 @@ static int named(chatroom_request *request, size_t most, const char *code, const
 static int named_user(chatroom_request *request, chatroom_span *ret_name)
 {
     static const char sentence[] = "A user name has 1 to 32 visible characters, and is not the hall's.";
-    int result = named(request, CR_USER_NAME_MOST, "bad_name", sentence, ret_name);
+    int result = named(request, CR_CHAT_USER_MOST, "bad_name", sentence, ret_name);
 
     if (result == CHATROOM_OK && chatroom_span_equal(*ret_name, chatroom_str(CR_CHAT_HALL)))
         return chatroom_request_refuse(request, "bad_name", sentence);
@@ -64,7 +64,7 @@ static int named_user(chatroom_request *request, chatroom_span *ret_name)
 
 static int named_room(chatroom_request *request, chatroom_span *ret_room)
 {
-    return named(request, CR_ROOM_NAME_MOST, "bad_room", "A room name has 1 to 64 visible characters.", ret_room);
+    return named(request, CR_CHAT_ROOM_MOST, "bad_room", "A room name has 1 to 64 visible characters.", ret_room);
 }
 
 /* The text that is said, as raw JSON. */
@@ -135,7 +135,7 @@ static int check_name(chatroom_request *request)
 
     if (result != CHATROOM_OK || claimed.size == 0)
         return result;
-    if (!is_name(claimed, CR_USER_NAME_MOST, chatroom_request_session_name(request)))
+    if (!is_name(claimed, CR_CHAT_USER_MOST, chatroom_request_session_name(request)))
         return chatroom_request_refuse(request, "wrong_name", "The name is not the one you registered.");
     return CHATROOM_OK;
 }
@@ -163,7 +163,7 @@ static int own_room(chatroom_request *request, chatroom_span *ret_room)
     *ret_room = chatroom_request_session_room(request, 0);
     if (ret_room->size == 0)
         return refuse_no_room(request);
-    if (claimed.size > 0 && !is_name(claimed, CR_ROOM_NAME_MOST, *ret_room))
+    if (claimed.size > 0 && !is_name(claimed, CR_CHAT_ROOM_MOST, *ret_room))
         return chatroom_request_refuse(request, "wrong_room", "You are not in that room.");
     return CHATROOM_OK;
 }
@@ -284,7 +284,7 @@ static int check_new_name(chatroom_request *request, chatroom_span name)
     chatroom_span claimed;
     int result = chatroom_request_text(request, "name", &claimed);
 
-    if (result != CHATROOM_OK || is_name(claimed, CR_USER_NAME_MOST, name))
+    if (result != CHATROOM_OK || is_name(claimed, CR_CHAT_USER_MOST, name))
         return result;
     return check_name(request);
 }

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "names.h"
+#include "chat_names.h"
 
 struct vector {
     const char *text;
@@ -69,13 +69,13 @@ static const struct vector vectors[] = {
 };
 /* clang-format on */
 
-static void names__vectors(void **state)
+static void chat_names__vectors(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
-        char bytes[CR_NAME_BYTES];
+        char bytes[CR_CHAT_NAME_BYTES];
         chatroom_span name = {NULL, 0};
-        bool is_name = cr_name_clean(chatroom_str(vectors[i].text), CR_USER_NAME_MOST, bytes, &name);
+        bool is_name = cr_chat_name_clean(chatroom_str(vectors[i].text), CR_CHAT_USER_MOST, bytes, &name);
 
         if (is_name != (vectors[i].name != NULL) || !chatroom_span_equal(name, chatroom_str(vectors[i].name)))
             fail_msg("vector %zu: \"%s\"", i, vectors[i].text);
@@ -83,44 +83,44 @@ static void names__vectors(void **state)
 }
 
 /* A NUL is a character like another control, not an end. */
-static void names__nul_inside_is_refused(void **state)
+static void chat_names__nul_inside_is_refused(void **state)
 {
-    char bytes[CR_NAME_BYTES];
+    char bytes[CR_CHAT_NAME_BYTES];
     chatroom_span name;
 
     (void)state;
-    assert_false(cr_name_clean(chatroom_bytes("a\0b", 3), CR_USER_NAME_MOST, bytes, &name));
-    assert_false(cr_name_clean(chatroom_bytes("\0", 1), CR_USER_NAME_MOST, bytes, &name));
-    assert_false(cr_name_clean(chatroom_bytes(NULL, 0), CR_USER_NAME_MOST, bytes, &name));
+    assert_false(cr_chat_name_clean(chatroom_bytes("a\0b", 3), CR_CHAT_USER_MOST, bytes, &name));
+    assert_false(cr_chat_name_clean(chatroom_bytes("\0", 1), CR_CHAT_USER_MOST, bytes, &name));
+    assert_false(cr_chat_name_clean(chatroom_bytes(NULL, 0), CR_CHAT_USER_MOST, bytes, &name));
 }
 
 /* count times piece, with extra after it. */
 static bool repeated(const char *piece, size_t count, const char *extra, size_t most)
 {
-    char text[600] = "", bytes[CR_NAME_BYTES];
+    char text[600] = "", bytes[CR_CHAT_NAME_BYTES];
     chatroom_span name;
 
     while (count-- > 0)
         strcat(text, piece);
     strcat(text, extra);
-    return cr_name_clean(chatroom_str(text), most, bytes, &name);
+    return cr_chat_name_clean(chatroom_str(text), most, bytes, &name);
 }
 
-static void names__length_counts_characters(void **state)
+static void chat_names__length_counts_characters(void **state)
 {
     static const char *const pieces[] = {"x", "\xc3\xa9", "\xe6\x97\xa5", "\xf0\x9d\x84\x9e"};
 
     (void)state;
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-        assert_true(repeated(pieces[i], 32, "", CR_USER_NAME_MOST));
-        assert_false(repeated(pieces[i], 33, "", CR_USER_NAME_MOST));
-        assert_true(repeated(pieces[i], 64, "", CR_ROOM_NAME_MOST));
-        assert_false(repeated(pieces[i], 65, "", CR_ROOM_NAME_MOST));
-        assert_true(repeated(pieces[i], 32, "  ", CR_USER_NAME_MOST));
-        assert_true(repeated(pieces[i], 30, "  x", CR_USER_NAME_MOST));
-        assert_false(repeated(pieces[i], 31, "  x", CR_USER_NAME_MOST));
+        assert_true(repeated(pieces[i], 32, "", CR_CHAT_USER_MOST));
+        assert_false(repeated(pieces[i], 33, "", CR_CHAT_USER_MOST));
+        assert_true(repeated(pieces[i], 64, "", CR_CHAT_ROOM_MOST));
+        assert_false(repeated(pieces[i], 65, "", CR_CHAT_ROOM_MOST));
+        assert_true(repeated(pieces[i], 32, "  ", CR_CHAT_USER_MOST));
+        assert_true(repeated(pieces[i], 30, "  x", CR_CHAT_USER_MOST));
+        assert_false(repeated(pieces[i], 31, "  x", CR_CHAT_USER_MOST));
     }
-    assert_false(repeated("x", 32, "\xe2\x80\x8b", CR_USER_NAME_MOST));
+    assert_false(repeated("x", 32, "\xe2\x80\x8b", CR_CHAT_USER_MOST));
 }
 
 /* xorshift: the same texts in every run. */
@@ -133,7 +133,7 @@ static uint32_t next(uint32_t *seed)
 }
 
 /* What was cleaned is clean: put in again it comes out the same. */
-static void names__cleaning_is_idempotent(void **state)
+static void chat_names__cleaning_is_idempotent(void **state)
 {
     static const char *const pieces[] = {" ",
                                          "  ",
@@ -154,39 +154,39 @@ static void names__cleaning_is_idempotent(void **state)
 
     (void)state;
     for (unsigned turn = 0; turn < 20000; turn++) {
-        char text[128] = "", once[CR_NAME_BYTES], twice[CR_NAME_BYTES];
+        char text[128] = "", once[CR_CHAT_NAME_BYTES], twice[CR_CHAT_NAME_BYTES];
         chatroom_span first, second;
 
         for (unsigned left = next(&seed) % 12; left > 0; left--)
             strcat(text, pieces[next(&seed) % (sizeof pieces / sizeof *pieces)]);
-        if (!cr_name_clean(chatroom_str(text), CR_USER_NAME_MOST, once, &first))
+        if (!cr_chat_name_clean(chatroom_str(text), CR_CHAT_USER_MOST, once, &first))
             continue;
         names++;
         assert_true(first.size > 0 && first.bytes[0] != ' ' && first.bytes[first.size - 1] != ' ');
-        assert_true(cr_name_clean(first, CR_USER_NAME_MOST, twice, &second));
+        assert_true(cr_chat_name_clean(first, CR_CHAT_USER_MOST, twice, &second));
         assert_true(chatroom_span_equal(first, second));
     }
     assert_true(names > 1000);
 }
 
-static void names__untouched_on_refusal(void **state)
+static void chat_names__untouched_on_refusal(void **state)
 {
-    char bytes[CR_NAME_BYTES];
+    char bytes[CR_CHAT_NAME_BYTES];
     chatroom_span name = chatroom_str("before");
 
     (void)state;
-    assert_false(cr_name_clean(chatroom_str("a\n"), CR_USER_NAME_MOST, bytes, &name));
+    assert_false(cr_chat_name_clean(chatroom_str("a\n"), CR_CHAT_USER_MOST, bytes, &name));
     assert_true(chatroom_span_equal(name, chatroom_str("before")));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names__vectors),
-        cmocka_unit_test(names__nul_inside_is_refused),
-        cmocka_unit_test(names__length_counts_characters),
-        cmocka_unit_test(names__cleaning_is_idempotent),
-        cmocka_unit_test(names__untouched_on_refusal),
+        cmocka_unit_test(chat_names__vectors),
+        cmocka_unit_test(chat_names__nul_inside_is_refused),
+        cmocka_unit_test(chat_names__length_counts_characters),
+        cmocka_unit_test(chat_names__cleaning_is_idempotent),
+        cmocka_unit_test(chat_names__untouched_on_refusal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

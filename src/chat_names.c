@@ -1,4 +1,4 @@
-#include "names.h"
+#include "chat_names.h"
 
 #include <chatroom/utf8.h>
 
@@ -62,7 +62,7 @@ static uint32_t next_code(chatroom_span text, size_t *at)
     return code;
 }
 
-bool cr_name_clean(chatroom_span text, size_t most, char ret_bytes[CR_NAME_BYTES], chatroom_span *ret_name)
+bool cr_chat_name_clean(chatroom_span text, size_t most, char ret_bytes[CR_CHAT_NAME_BYTES], chatroom_span *ret_name)
 {
     size_t size = 0, count = 0;
     bool gap = false;
