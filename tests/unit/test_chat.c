@@ -28,20 +28,29 @@ struct peer {
     uint16_t close_code;
 };
 
+struct full_store {
+    struct chatroom_store inner;
+    int failure; /* of every write, as its completion */
+};
+
 struct fixture {
     chatroom *c;
     struct chatroom_now now;
     chatroom_transport_port *port;
     struct peer peers[PEERS];
     size_t count;
+    struct full_store store;
 };
 
 static long blocks;
+static long fails_in; /* 0: never; else the allocation of that number fails, and all after it */
 
 static void *counting(void *arg, void *memory, size_t old_size, size_t size)
 {
     (void)arg;
     (void)old_size;
+    if (size > 0 && fails_in > 0 && (fails_in == 1 || --fails_in == 1))
+        return NULL;
     blocks += (memory == NULL && size > 0) - (memory != NULL && size == 0);
     if (size > 0)
         return realloc(memory, size);
@@ -139,6 +148,44 @@ static const struct chatroom_transport_ops fake_ops = {
     .close = fake_close,    .step = fake_step, .stop = fake_nothing, .close_all = fake_nothing,
 };
 
+/* ---- a store that can be full ---- */
+
+static int full_open(void *self, chatroom_store_port *port, struct chatroom_error *error)
+{
+    struct full_store *full = self;
+
+    return full->inner.ops->open(full->inner.self, port, error);
+}
+
+static int full_submit(void *self, struct chatroom_ticket *ticket)
+{
+    struct full_store *full = self;
+
+    if (full->failure == CHATROOM_OK)
+        return full->inner.ops->submit(full->inner.self, ticket);
+    chatroom_write_done(ticket, full->failure);
+    return CHATROOM_OK;
+}
+
+static int full_read(void *self, struct chatroom_ticket *ticket)
+{
+    struct full_store *full = self;
+
+    return full->inner.ops->read(full->inner.self, ticket);
+}
+
+static void full_close(void *self)
+{
+    struct full_store *full = self;
+
+    full->inner.ops->close(full->inner.self);
+}
+
+static const struct chatroom_store_ops full_ops = {
+    CHATROOM_STORE_OPS,    .name = "full",    .open = full_open,
+    .submit = full_submit, .read = full_read, .close = full_close,
+};
+
 /* ---- a server and its clients ---- */
 
 static void run(struct fixture *f)
@@ -155,11 +202,13 @@ static void start_with(struct fixture *f, const struct chatroom_chat_options *op
 
     memset(f, 0, sizeof *f);
     blocks = 0;
+    fails_in = 0;
     f->now = (struct chatroom_now){1000000000, INT64_C(1795467901000)};
     config.alloc = &alloc;
     config.limits = *limits;
     config.transport = (struct chatroom_transport){&fake_ops, f};
-    assert_int_equal(chatroom_memory_store(&config.store), CHATROOM_OK);
+    assert_int_equal(chatroom_memory_store(&f->store.inner), CHATROOM_OK);
+    config.store = (struct chatroom_store){&full_ops, &f->store};
     assert_int_equal(chatroom_new(&config, &f->c, &error), CHATROOM_OK);
     assert_int_equal(chatroom_chat(f->c, options), CHATROOM_OK);
     assert_int_equal(chatroom_start(f->c, f->now, &error), CHATROOM_OK);
@@ -988,6 +1037,101 @@ static void chat__T38_nothing_of_a_connection_leaks(void **state)
     stop(&f);
 }
 
+/* ---- faults ---- */
+
+/* A stop is nobody's leaving: nothing is deleted, nobody is told so. */
+static void chat__stopping_deletes_no_room(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, CHATROOM_CHAT_FULL);
+    member(&f, "ann", "den");
+    member(&f, "bob", "den");
+    chatroom_stop(f.c);
+    run(&f);
+    assert_true(chatroom_stopped(f.c));
+    assert_int_equal(chatroom_connection_count(f.c), 0);
+    assert_true(chatroom_room_exists(f.c, chatroom_str("den")));
+    assert_int_equal(count_room(&f, "den"), 0);
+    expect_quiet(&f);
+    stop(&f);
+}
+
+/* A store that is full: the author is told, nobody else, and all is as it was. */
+static void chat__F05_a_full_store_changes_nothing(void **state)
+{
+    static const char *const texts[] = {
+        "{\"action\":\"register\",\"value\":\"eve\"}",    "{\"action\":\"new-room\",\"value\":\"two\"}",
+        "{\"action\":\"join-room\",\"value\":\"three\"}", "{\"action\":\"join-room\",\"value\":\"other\"}",
+        "{\"action\":\"dispatch\",\"value\":\"x\"}",      "{\"action\":\"leave-room\"}",
+    };
+    struct fixture f;
+
+    (void)state;
+    start(&f, CHATROOM_CHAT_FULL);
+    struct peer *ann = member(&f, "ann", "den");
+
+    member(&f, "bob", "other");
+    f.store.failure = CHATROOM_ENOSPC;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        refused(&f, ann, texts[i], "storage_full");
+    assert_int_equal(chatroom_room_count(f.c), 2);
+    assert_int_equal(count_room(&f, "den"), 1);
+    assert_int_equal(count_room(&f, "other"), 1);
+    send_text(&f, ann, "{\"action\":\"members\"}");
+    expect(ann, "{\"type\":\"members\",\"room\":\"den\",\"count\":1,\"members\":[\"ann\"]}");
+    f.store.failure = CHATROOM_OK;
+    send_text(&f, ann, "{\"action\":\"dispatch\",\"value\":\"x\",\"name\":\"ann\",\"room\":\"den\"}");
+    expect(ann, "{\"message\":\"x\",\"user\":\"ann\",\"type\":\"client-message\",\"room\":\"den\",\"seq\":1,\"ts\":"
+                "1795467901000}");
+    expect_quiet(&f);
+    stop(&f);
+}
+
+/* Memory runs out at each place in turn: the request has no effect or all of it, and the next one works. */
+static void chat__F20_any_allocation_fails(void **state)
+{
+    static const char *const texts[] = {
+        "{\"action\":\"register\",\"value\":\"e\\u0076e\"}",
+        "{\"action\":\"new-room\",\"value\":\"two\"}",
+        "{\"action\":\"join-room\",\"value\":\"three\"}",
+        "{\"action\":\"join-room\",\"value\":\"den\"}",
+        "{\"action\":\"dispatch\",\"value\":\"x\",\"id\":\"1\"}",
+        "{\"action\":\"history\"}",
+        "{\"action\":\"members\"}",
+        "{\"action\":\"leave-room\"}",
+    };
+    bool failed = true;
+    long n = 1;
+
+    (void)state;
+    for (; failed && n < 10000; n++) {
+        struct fixture f;
+
+        failed = false;
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+            start(&f, CHATROOM_CHAT_FULL);
+            struct peer *bob = member(&f, "bob", "den"), *ann = member(&f, "ann", "one");
+
+            send_text(&f, bob, "{\"action\":\"dispatch\",\"value\":\"before\"}");
+            forget(&f);
+            put(ann, texts[i]);
+            fails_in = n;
+            run(&f);
+            failed |= fails_in == 1;
+            fails_in = 0;
+            forget(&f);
+            if (bob->connection) {
+                send_text(&f, bob, "{\"action\":\"dispatch\",\"value\":\"after\"}");
+                assert_true(bob->out_count >= 1);
+            }
+            stop(&f);
+        }
+    }
+    assert_true(n > 10 && n < 10000);
+}
+
 /* ---- options ---- */
 
 static void chat__options_are_checked(void **state)
@@ -1036,6 +1180,9 @@ int main(void)
         cmocka_unit_test(chat__simple_mode),
         cmocka_unit_test(chat__both_modes_at_once),
         cmocka_unit_test(chat__T38_nothing_of_a_connection_leaks),
+        cmocka_unit_test(chat__stopping_deletes_no_room),
+        cmocka_unit_test(chat__F05_a_full_store_changes_nothing),
+        cmocka_unit_test(chat__F20_any_allocation_fails),
         cmocka_unit_test(chat__options_are_checked),
     };
 
