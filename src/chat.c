@@ -215,26 +215,14 @@ static int answer_created(chatroom_request *request, const struct chatroom_histo
 
 static int answer_joined(chatroom_request *request, const struct chatroom_history *history, void *arg)
 {
-    struct chatroom_history page = cr_chat_page(history, true);
-
     (void)arg;
-    return reply(request, cr_chat_write_joined, &page);
+    return reply(request, cr_chat_write_joined, history);
 }
 
-static int answer_older(chatroom_request *request, const struct chatroom_history *history, void *arg)
+static int answer_history(chatroom_request *request, const struct chatroom_history *history, void *arg)
 {
-    struct chatroom_history page = cr_chat_page(history, true);
-
     (void)arg;
-    return reply(request, cr_chat_write_history, &page);
-}
-
-static int answer_newer(chatroom_request *request, const struct chatroom_history *history, void *arg)
-{
-    struct chatroom_history page = cr_chat_page(history, false);
-
-    (void)arg;
-    return reply(request, cr_chat_write_history, &page);
+    return reply(request, cr_chat_write_history, history);
 }
 
 /* ---- coming and going ---- */
@@ -428,8 +416,7 @@ static int history(chatroom_request *request, void *arg)
         return in_room(request, result);
     query.limit = limit < SIZE_MAX ? (size_t)limit : SIZE_MAX;
     query.oldest = after && query.before == 0;
-    return in_room(request,
-                   chatroom_request_history(request, room, &query, query.oldest ? answer_newer : answer_older, NULL));
+    return in_room(request, chatroom_request_history(request, room, &query, answer_history, NULL));
 }
 
 static int members(chatroom_request *request, void *arg)

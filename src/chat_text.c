@@ -1,10 +1,6 @@
 #include "chat_text.h"
 
-enum {
-    MEMBERS_MOST = 200,   /* names in one answer */
-    ENTRY_OVERHEAD = 160, /* keys, numbers and time of an entry in a page */
-    PAGE_BYTES = 524288,  /* leaves room in a connection's queue for what is said meanwhile */
-};
+enum { MEMBERS_MOST = 200 }; /* names in one answer */
 
 /* ---- pieces ---- */
 
@@ -140,29 +136,6 @@ static void old_entries(struct chatroom_json *json, const struct chatroom_histor
     for (size_t i = 0; i < history->count; i++)
         old_entry(json, &history->entries[i]);
     chatroom_json_close(json, ']');
-}
-
-static size_t bound(const struct chatroom_entry *entry)
-{
-    return ENTRY_OVERHEAD + CHATROOM_JSON_STRING_BOUND(entry->author.size) +
-           CHATROOM_JSON_STRING_BOUND(entry->id.size) + entry->payload.size;
-}
-
-struct chatroom_history cr_chat_page(const struct chatroom_history *history, bool keep_newest)
-{
-    struct chatroom_history page = *history;
-    size_t size = 0, count = 0;
-
-    for (; count < history->count; count++) {
-        size += bound(&history->entries[keep_newest ? history->count - 1 - count : count]);
-        if (size > PAGE_BYTES && count > 0)
-            break;
-    }
-    page.count = count;
-    if (keep_newest)
-        page.entries += history->count - count;
-    page.more |= count < history->count;
-    return page;
 }
 
 /* ---- answers ---- */

@@ -38,12 +38,6 @@ cr_chat_write_fn cr_chat_write_hall;    /* chatroom_span: the raw JSON of what w
 chatroom_entry_fn cr_chat_write_entry;
 chatroom_refusal_fn cr_chat_write_refusal;
 
-/*
- * The part of a page that is short enough to be sent at once: entries go from its older end, or from its newer one, and
- * more becomes true then. One entry always stays.
- */
-struct chatroom_history cr_chat_page(const struct chatroom_history *history, bool keep_newest);
-
 /* "11/23/2026, 09:05:01 PM" in UTC, 23 characters, of a time in the years 0 to 9999; beyond them the nearest. */
 #define CR_CHAT_TIME_SIZE 23
 void cr_chat_time(int64_t time_ms, char ret_text[CR_CHAT_TIME_SIZE]);

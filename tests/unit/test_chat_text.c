@@ -140,51 +140,6 @@ static void chat_text__T38_golden_entry_and_error(void **state)
                         "\"requestId\":\"JC1dgf9yoAMCK-g=\"}");
 }
 
-/* A page that would fill a connection's queue is cut where the client can ask on. */
-static void chat_text__long_pages_are_cut(void **state)
-{
-    static char payload[200000];
-    struct chatroom_entry three[3];
-    struct chatroom_history history = {{"a", 1}, 1, 3, three, 3, false}, page;
-
-    (void)state;
-    memset(payload, '1', sizeof payload);
-    for (size_t i = 0; i < 3; i++) {
-        three[i] = entries[0];
-        three[i].seq = i + 1;
-        three[i].payload = chatroom_bytes(payload, sizeof payload);
-    }
-    page = cr_chat_page(&history, true);
-    assert_int_equal(page.count, 2);
-    assert_int_equal(page.entries[0].seq, 2);
-    assert_true(page.more);
-    page = cr_chat_page(&history, false);
-    assert_int_equal(page.count, 2);
-    assert_int_equal(page.entries[0].seq, 1);
-    assert_true(page.more);
-    history.count = 2;
-    page = cr_chat_page(&history, true);
-    assert_int_equal(page.count, 2);
-    assert_false(page.more);
-}
-
-static void chat_text__one_entry_always_stays(void **state)
-{
-    static char payload[600000];
-    struct chatroom_entry two[2] = {entries[0], entries[1]};
-    struct chatroom_history history = {{"a", 1}, 1, 2, two, 2, false}, page;
-
-    (void)state;
-    memset(payload, '1', sizeof payload);
-    two[0].payload = two[1].payload = chatroom_bytes(payload, sizeof payload);
-    page = cr_chat_page(&history, true);
-    assert_int_equal(page.count, 1);
-    assert_int_equal(page.entries[0].seq, 2);
-    page = cr_chat_page(&history, false);
-    assert_int_equal(page.count, 1);
-    assert_int_equal(page.entries[0].seq, 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,8 +147,6 @@ int main(void)
         cmocka_unit_test(chat_text__times_agree_with_the_c_library),
         cmocka_unit_test(chat_text__T38_golden),
         cmocka_unit_test(chat_text__T38_golden_entry_and_error),
-        cmocka_unit_test(chat_text__long_pages_are_cut),
-        cmocka_unit_test(chat_text__one_entry_always_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
