@@ -7,7 +7,7 @@
 
 static bool rises(const struct cr_history *h)
 {
-    return h->query.before == 0 && h->query.after > 0;
+    return h->query.before == 0 && (h->query.after > 0 || h->query.oldest);
 }
 
 static size_t limit_of(const chatroom_request *request)
