@@ -1,5 +1,11 @@
 /*
- * commit.h: what a request asked for becomes true: stored first, seen afterwards, in the order of its connection.
+ * commit.h: what a request asked for becomes true: stored first, seen afterwards.
+ *
+ * There is one line in which everything takes hold. A request enters it when its writes are done, in the order in which
+ * the store did them, and not before the earlier requests of its connection: since the store completes in the order of
+ * submission, both orders agree, and entries are announced in the order of their logs. Whoever waits for something else
+ * than its writes (a deferred answer, a page of history) is a barrier: no later message of its connection starts before
+ * it.
  */
 #ifndef CR_COMMIT_H
 #define CR_COMMIT_H
@@ -12,16 +18,10 @@
  */
 void cr_commit(chatroom_request *request, int result);
 
-/* Carries out what has become ready. True if there was anything. Owner's thread, from the step, never from inside a
- * transport. */
+/* Later messages of its connection wait until this request is through. */
+void cr_commit_take_barrier(chatroom_request *request);
+
+/* Carries out what stands in the line. True if there was anything. From the step, never from inside a transport. */
 bool cr_commit_settle(chatroom *c);
-
-/* The connection may have something to do again. */
-void cr_mark_ready(chatroom_connection *connection);
-
-/* Text written by write(arg, what, json) into the instance's scratch, which grows as needed. Borrowed until the next
- * one. */
-typedef void cr_write_fn(chatroom *c, const void *what, struct chatroom_json *json);
-int cr_scratch_write(chatroom *c, cr_write_fn *write, const void *what, chatroom_span *ret_text);
 
 #endif

@@ -63,20 +63,22 @@ struct cr_effect {
     struct cr_room *room;
     chatroom_frame *frame;
     struct cr_membership *membership; /* JOIN: made beforehand, so that joining cannot fail */
+    char *name;                       /* NAME: made beforehand, so that naming cannot fail */
     chatroom_span text;               /* SEND: whom; CLOSE: reason; NAME: name; PUBLISH: the encoded entry */
     chatroom_span once;               /* PUBLISH */
     uint16_t code;                    /* CLOSE */
-    bool before_expected;             /* to go back to */
-    size_t before_members;
-    size_t write; /* its place in the request's writes */
+    bool made_room;                   /* CREATE, JOIN: the room was not expected before */
+    size_t members_before;            /* DELETE */
+    size_t write;                     /* its place in the request's writes */
 };
 
 enum cr_request_state {
     CR_RUNNING,  /* its handler has been called */
     CR_DEFERRED, /* ... and put the answer off */
-    CR_READY,    /* nothing to wait for but earlier requests */
     CR_STORING,
-    CR_READING,
+    CR_READY,    /* nothing to wait for but earlier requests of its connection */
+    CR_SETTLING, /* in the instance's line: its effects are carried out next */
+    CR_READING,  /* ... were carried out, and a page of history is on its way */
 };
 
 struct cr_chunk {
@@ -85,23 +87,36 @@ struct cr_chunk {
     _Alignas(16) char bytes[];
 };
 
-#define CR_MEMBERS 24 /* of a message, found in one scan; the rest are looked up */
+#define CR_MEMBERS 24   /* of a message, found in one scan; the rest are looked up */
+#define CR_ARENA   1024 /* enough for an ordinary request */
+
+/* What chatroom_request_history() asked for. */
+struct cr_history {
+    struct cr_room *room; /* NULL: nothing */
+    struct chatroom_history_query query;
+    chatroom_history_fn *then;
+    void *then_arg;
+    struct cr_page page;
+    uint64_t seen; /* seq of the last entry on the page */
+};
 
 struct chatroom_request {
     chatroom *c;
     chatroom_connection *connection; /* NULL: asked for by the host */
     chatroom_request *next;          /* of the connection */
     chatroom_request *next_settled;
+    chatroom_request *next_deferred, *previous_deferred;
     enum cr_request_state state;
     bool barrier;   /* later ones of this connection wait */
     bool abandoned; /* timed out: the late result is discarded */
+    bool stored;    /* its writes are done: no more of them */
+    bool scanned, is_object;
     struct chatroom_request_info info;
     char request_id[CR_ID_SIZE];
     chatroom_span body;
-    bool scanned, is_object;
-    struct chatroom_json_member members[CR_MEMBERS];
     size_t member_count;
     struct cr_chunk *chunks;
+    char *free, *end; /* of the arena or the newest chunk */
     struct cr_effect *effects, **effects_end;
     bool changes_session; /* rooms or name */
     const char *refusal_code, *refusal_sentence;
@@ -110,7 +125,7 @@ struct chatroom_request {
     uint64_t deadline_ns;
     /* on the way to the store and back */
     struct cr_ticket ticket;
-    struct cr_page page;
+    struct cr_history history;
     /* coming back from another thread */
     struct cr_inbox_node resumed;
     chatroom_handler_fn *resume;
@@ -118,6 +133,9 @@ struct chatroom_request {
     /* asked for by the host */
     chatroom_outcome_fn *outcome;
     void *outcome_arg;
+    /* not cleared beforehand */
+    struct chatroom_json_member members[CR_MEMBERS];
+    _Alignas(16) char arena[CR_ARENA];
 };
 
 /* A message that waits for an earlier one of its connection. */
@@ -131,11 +149,14 @@ struct cr_held {
 struct chatroom_connection {
     struct cr_map_node node;
     chatroom *c;
-    void *peer; /* NULL: over */
+    void *peer; /* NULL: it is gone */
     char id[CR_ID_SIZE];
-    bool open;   /* accepted; its session is stored */
-    bool gone;   /* $disconnect is due, or under way */
-    bool listed; /* in the instance's ready list */
+    bool open;           /* accepted; its session is stored */
+    bool closing;        /* we asked the transport to close it */
+    bool gone;           /* the peer is: $disconnect is due, or under way */
+    bool over;           /* refused, or through with $disconnect: to be freed */
+    bool listed;         /* in the instance's ready list */
+    bool place_promised; /* in the roster of everyone */
     chatroom_connection *next_ready;
     int64_t connected_at_ms;
     char *who; /* source address, then user agent */
@@ -146,11 +167,15 @@ struct chatroom_connection {
     size_t room_count;
     struct cr_member everyone;
     chatroom_request *requests, *last_request; /* in order of arrival */
+    chatroom_request *unsettled;               /* the first that has not been settled */
+    size_t request_count;
     unsigned barriers;
     struct cr_held *held, *last_held;
     size_t held_count;
     struct cr_bucket messages, bytes, errors, *routes;
-    uint64_t limited_since_ns, limited_last_ns;
+    uint64_t limited_since_ns, limited_last_ns; /* refused for its rate, without a second's pause */
+    uint16_t close_due;                         /* to be closed with this code once its requests are through; 0: no */
+    const char *close_due_reason;
     uint16_t close_code;
     enum chatroom_cause cause;
     char *close_reason;
@@ -163,6 +188,10 @@ struct cr_route {
     chatroom_handler_fn *handler;
     void *arg;
     unsigned per_minute, burst;
+};
+
+struct cr_deferred {
+    chatroom_request *first, *last;
 };
 
 struct chatroom_store_port {
@@ -184,8 +213,7 @@ struct chatroom {
     struct chatroom_transport_port transport_port;
     char *stage, *route_field;
     struct chatroom_now now;
-    uint8_t id_key[16];
-    uint64_t id_count;
+    struct cr_id_source ids;
     struct cr_route *routes;
     size_t route_count, route_capacity;
     struct cr_map rooms, connections;
@@ -193,15 +221,19 @@ struct chatroom {
     struct cr_inbox inbox;
     chatroom_connection *ready, *last_ready;
     chatroom_request *settled, *last_settled;
-    size_t loose; /* requests of the host under way */
-    size_t open_count, opening_count;
+    struct cr_deferred deferred, abandoned; /* in the order of their deadlines */
+    size_t loose;                           /* requests of the host under way */
+    size_t open_count;
     char *scratch; /* for texts whose length is not known beforehand */
     size_t scratch_size;
     chatroom_entry_fn *write_entry;
     void *write_entry_arg;
     chatroom_refusal_fn *write_refusal;
     void *write_refusal_arg;
-    bool started, store_open, transport_open, stopping, dying;
+    bool started, running; /* chatroom_start() was called; and went well */
+    bool submitted;        /* something went to the store since its last flush */
+    bool unfinished;       /* the last step left work for the next */
+    bool stopping, dying;
     uint64_t stop_by_ns;
     atomic_bool asked_to_stop;
 };

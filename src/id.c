@@ -14,3 +14,13 @@ void cr_id_encode(const uint8_t bytes[CR_ID_BYTES], char ret_id[CR_ID_SIZE])
     }
     ret_id[CR_ID_SIZE - 1] = '=';
 }
+
+void cr_id_next(struct cr_id_source *source, char ret_id[CR_ID_SIZE])
+{
+    uint64_t number[2] = {++source->count, 0}, words[2];
+
+    words[0] = chatroom_hash(source->key, number, sizeof number);
+    number[1] = 1;
+    words[1] = chatroom_hash(source->key, number, sizeof number);
+    cr_id_encode((const uint8_t *)words, ret_id);
+}

@@ -9,6 +9,14 @@
 #define CR_ID_BYTES 11
 #define CR_ID_SIZE  16
 
+/* Where ids come from: a secret key and a count, so that no two are the same and nobody can guess one. */
+struct cr_id_source {
+    uint8_t key[16]; /* random */
+    uint64_t count;
+};
+
+void cr_id_next(struct cr_id_source *source, char ret_id[CR_ID_SIZE]);
+
 void cr_id_encode(const uint8_t bytes[CR_ID_BYTES], char ret_id[CR_ID_SIZE]);
 
 #endif

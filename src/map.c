@@ -37,6 +37,11 @@ struct cr_map_node *cr_map_find(const struct cr_map *map, chatroom_span key)
     return node;
 }
 
+void cr_map_sort(struct cr_map *map, int (*cmp)(const struct cr_map_node *a, const struct cr_map_node *b))
+{
+    HASH_SRT(hh, map->head, cmp);
+}
+
 size_t cr_map_count(const struct cr_map *map)
 {
     return HASH_COUNT(map->head);

@@ -27,6 +27,8 @@ int cr_map_add(struct cr_map *map, struct cr_map_node *node, chatroom_span key);
 void cr_map_remove(struct cr_map *map, struct cr_map_node *node);
 /* NULL: not there. */
 struct cr_map_node *cr_map_find(const struct cr_map *map, chatroom_span key);
+/* Nodes are visited in this order from now on: cmp as for qsort(). */
+void cr_map_sort(struct cr_map *map, int (*cmp)(const struct cr_map_node *a, const struct cr_map_node *b));
 size_t cr_map_count(const struct cr_map *map);
 
 static inline struct cr_map_node *cr_map_first(const struct cr_map *map)

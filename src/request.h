@@ -9,11 +9,20 @@
 /* A request of connection (may be NULL) with an id of its own; at the end of the connection's. NULL: out of memory. */
 chatroom_request *cr_request_new(chatroom *c, chatroom_connection *connection, enum chatroom_event event);
 
+/*
+ * Another one with the same id, event and route in the place of request, which its connection forgets: nobody waits for
+ * it any more. NULL: out of memory.
+ */
+chatroom_request *cr_request_stand_in(chatroom_request *request);
+
 /* Releases it and all it holds; effects that were not dropped or carried out are dropped. Not in any list any more. */
 void cr_request_free(chatroom_request *request);
 
 /* Takes back every effect, as if it had not been asked for. */
 void cr_request_drop(chatroom_request *request);
+
+/* No page is wanted any more. */
+void cr_request_forget_history(chatroom_request *request);
 
 /* Lets go of what an effect holds, once it was carried out or undone. Its memory is the request's. */
 void cr_effect_release(chatroom *c, struct cr_effect *effect);

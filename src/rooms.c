@@ -77,6 +77,34 @@ void cr_room_interrupt(chatroom *c, struct cr_room *room)
             close_member(c, room->roster.members[i]);
 }
 
+void cr_room_add(struct cr_membership *membership)
+{
+    chatroom_connection *connection = membership->connection;
+    struct cr_membership **link = &connection->rooms;
+
+    while (*link)
+        link = &(*link)->next;
+    *link = membership;
+    connection->room_count++;
+    membership->member.peer = connection->peer;
+    cr_roster_add(&membership->room->roster, &membership->member);
+}
+
+void cr_room_seat(chatroom *c, struct cr_membership *membership, uint64_t seq)
+{
+    if (cr_roster_seat(&membership->room->roster, &membership->member, seq) != CHATROOM_OK)
+        close_member(c, &membership->member);
+}
+
+struct cr_membership *cr_room_membership(const struct cr_room *room, const chatroom_connection *connection)
+{
+    struct cr_membership *membership = connection ? connection->rooms : NULL;
+
+    while (membership && membership->room != room)
+        membership = membership->next;
+    return membership;
+}
+
 void cr_room_drop(chatroom *c, struct cr_membership *membership)
 {
     struct cr_membership **link = &membership->connection->rooms;

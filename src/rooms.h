@@ -26,6 +26,16 @@ void cr_room_say(chatroom *c, struct cr_room *room, chatroom_frame *frame, uint6
 /* There is no memory to tell a room what was stored: every member is closed with 1013 and finds it in the history. */
 void cr_room_interrupt(chatroom *c, struct cr_room *room);
 
+/* Takes the session in: the membership names room and connection, and takes the place that the roster promised. It
+ * waits. */
+void cr_room_add(struct cr_membership *membership);
+
+/* A member that waits hears what it missed beyond seq, and what is said from now on; else it is closed with 1013. */
+void cr_room_seat(chatroom *c, struct cr_membership *membership, uint64_t seq);
+
+/* NULL: the connection, which may be NULL, is not in the room. */
+struct cr_membership *cr_room_membership(const struct cr_room *room, const chatroom_connection *connection);
+
 /* Takes the session out: the membership is freed. */
 void cr_room_drop(chatroom *c, struct cr_membership *membership);
 

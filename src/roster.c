@@ -22,6 +22,11 @@ static void free_group(struct cr_roster *roster)
     roster->group = NULL;
 }
 
+void cr_roster_leave_transport(struct cr_roster *roster)
+{
+    free_group(roster);
+}
+
 void cr_roster_fini(struct cr_roster *roster)
 {
     free_group(roster);

@@ -63,6 +63,9 @@ int cr_roster_seat(struct cr_roster *roster, struct cr_member *member, uint64_t 
 /* Takes a member out; its memory is the caller's again. */
 void cr_roster_remove(struct cr_roster *roster, struct cr_member *member);
 
+/* No more calls of the transport; nobody has a peer any more. */
+void cr_roster_leave_transport(struct cr_roster *roster);
+
 /* The peer is over: no more calls with it. The member stays. */
 void cr_roster_lose_peer(struct cr_roster *roster, struct cr_member *member);
 

@@ -22,16 +22,6 @@ void cr_page_fini(struct cr_page *page, const struct chatroom_alloc *alloc)
     memset(page, 0, sizeof *page);
 }
 
-void cr_page_reverse(struct cr_page *page)
-{
-    for (size_t low = 0, high = page->count; low + 1 < high; low++) {
-        struct cr_row row = page->rows[low];
-
-        page->rows[low] = page->rows[--high];
-        page->rows[high] = row;
-    }
-}
-
 static void take(struct cr_inbox_node *node)
 {
     struct cr_ticket *ticket = (struct cr_ticket *)((char *)node - offsetof(struct cr_ticket, node));
@@ -60,7 +50,8 @@ bool chatroom_read_row(struct chatroom_ticket *store_ticket, uint64_t seq, chatr
 {
     struct cr_page *page = ((struct cr_ticket *)store_ticket)->page;
 
-    if (page->count == page->capacity || value.size > page->size - page->used)
+    page->full |= page->count == page->capacity || value.size > page->size - page->used;
+    if (page->full)
         return false;
     if (value.size > 0)
         memcpy(page->bytes + page->used, value.bytes, value.size);

@@ -17,13 +17,18 @@ struct cr_row {
     chatroom_span value; /* points into the page */
 };
 
+struct cr_ticket;
+
 /* What a read fills. Made before, of fixed size, so that a store thread never allocates. */
 struct cr_page {
     struct cr_row *rows;
     size_t count, capacity;
     char *bytes;
     size_t used, size;
+    bool full; /* a row did not fit, and none is taken any more */
 };
+
+typedef void cr_done_fn(struct cr_ticket *ticket);
 
 struct cr_ticket {
     struct chatroom_ticket store; /* first: a store sees no more than this */
@@ -33,14 +38,11 @@ struct cr_ticket {
     void *wake_arg;
     struct cr_page *page; /* reads */
     int status;
-    void (*done)(struct cr_ticket *ticket);
+    cr_done_fn *done;
 };
 
 /* Makes a page for capacity rows of bytes in all. Errors: CHATROOM_ENOMEM. */
 int cr_page_init(struct cr_page *page, const struct chatroom_alloc *alloc, size_t capacity, size_t bytes);
 void cr_page_fini(struct cr_page *page, const struct chatroom_alloc *alloc);
-
-/* Newest first becomes oldest first. */
-void cr_page_reverse(struct cr_page *page);
 
 #endif

@@ -34,7 +34,7 @@ struct chatroom_limits {
     size_t message_bytes;         /* longest message that a handler sees; the transport has a limit of its own */
     size_t frame_bytes;           /* frames to clients are at most this long, or fragmented; 0: one frame a message */
     size_t history_entries;       /* one page of history */
-    size_t history_bytes;         /* the same */
+    size_t history_bytes;         /* the same; at least message_bytes, and well below what the transport queues for a client */
     size_t held_messages;         /* of one connection, waiting for an earlier one to finish; beyond that: "busy" */
     unsigned messages_per_second; /* of one connection; 0: no limit */
     unsigned messages_burst;
@@ -48,7 +48,7 @@ struct chatroom_limits {
 #define CHATROOM_LIMITS                                                                                                \
     {                                                                                                                  \
         .connections = 1000000, .rooms = 100000, .room_members = 10000, .session_rooms = 64,                           \
-        .message_bytes = 131072, .frame_bytes = 0, .history_entries = 300, .history_bytes = 1048576,                   \
+        .message_bytes = 131072, .frame_bytes = 0, .history_entries = 300, .history_bytes = 524288,                   \
         .held_messages = 64, .messages_per_second = 10, .messages_burst = 20, .bytes_per_second = 65536,               \
         .bytes_burst = 262144, .handler_timeout_ms = 29000, .drain_ms = 10000, .unknown_stage_status = 404             \
     }
@@ -87,6 +87,9 @@ CHATROOM_API int chatroom_new(const struct chatroom_config *config, chatroom **r
  * Errors: those of the two open() ops, with their sentence; the instance can then only be freed.
  */
 CHATROOM_API int chatroom_start(chatroom *c, struct chatroom_now now, struct chatroom_error *error);
+
+/* Whether chatroom_start() went well. */
+CHATROOM_API bool chatroom_is_started(const chatroom *c);
 
 /* Does all that can be done without waiting. Errors: EINVAL not started. */
 CHATROOM_API int chatroom_step(chatroom *c, struct chatroom_now now);

@@ -13,7 +13,7 @@
  *     chatroom_route(c, "shout", shout, NULL);
  *
  * All calls belong to the owner's thread, but for chatroom_request_resume(). Spans they give are borrowed until the handler
- * returns; for a deferred request, until it ends.
+ * returns.
  */
 #ifndef CHATROOM_REQUEST_H
 #define CHATROOM_REQUEST_H
@@ -74,7 +74,7 @@ struct chatroom_request_info {
 
 CHATROOM_API const struct chatroom_request_info *chatroom_request_info(const chatroom_request *request);
 
-/* The message; empty for other events. */
+/* The message; empty for other events, and when the handler has returned without deferring. */
 CHATROOM_API chatroom_span chatroom_request_body(const chatroom_request *request);
 
 /*
@@ -154,13 +154,14 @@ CHATROOM_API int chatroom_request_publish(chatroom_request *request, chatroom_sp
 /*
  * Asks for a page of a room's log, after this request's other effects were stored; then is called with it and may ask for
  * further effects of this request (replies, posts; no writes). What it returns is treated as a handler's result. When the same
- * request joins the room, the page ends where the live messages begin: no gap, nothing twice.
- * At most once a request. Errors: ENOENT no such room, EINVAL, ENOMEM.
+ * request joins the room, the page of the newest entries ends where the live messages begin: no gap, nothing twice.
+ * At most once a request. Errors: ENOENT no such room, EINVAL.
  */
 struct chatroom_history_query {
     uint64_t before; /* entries with a smaller seq, the newest of them; 0: from the newest of all */
     uint64_t after;  /* before 0: entries with a greater seq, the oldest of them; 0: not asked */
     size_t limit;    /* 0, or more than the instance's limit: that */
+    bool oldest;     /* before 0: entries with a greater seq than after, also when that is 0: from the oldest of all */
 };
 struct chatroom_history; /* see room.h */
 typedef int chatroom_history_fn(chatroom_request *request, const struct chatroom_history *history, void *arg);
@@ -179,10 +180,15 @@ CHATROOM_API int chatroom_request_refuse(chatroom_request *request, const char *
 /*
  * Puts the answer off: after the handler returns CHATROOM_OK the request lives on, and later messages of its connection wait,
  * until chatroom_request_resume(). After limits.handler_timeout_ms the client is told, and the late result is discarded.
+ * The body is kept, but spans that were taken from it before are not: ask again in the resumed handler. Has no effect in the
+ * callback of chatroom_request_history(). A handler that returns an error has not deferred.
  */
 CHATROOM_API void chatroom_request_defer(chatroom_request *request);
 
-/* Any thread, once for each deferred request: resume (a handler) then runs on the owner's thread and ends the request. */
+/*
+ * Any thread, once for each deferred request, in time or not: resume (a handler, which may defer again) then runs on the owner's
+ * thread and ends the request. Until then the request stays in memory.
+ */
 CHATROOM_API void chatroom_request_resume(chatroom_request *request, chatroom_handler_fn *resume, void *arg);
 
 /* ---- error messages ----------------------------------------------------------------------------------------------- */

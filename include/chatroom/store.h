@@ -87,7 +87,7 @@ struct chatroom_store_ops {
 
     /*
      * Must. Called once, before anything else; may wait. Recovers what is there and reports every room with
-     * chatroom_store_found_room() and every session that a dead process left behind with chatroom_store_found_session().
+     * chatroom_store_found_room() and then every session that a dead process left behind with chatroom_store_found_session().
      * Errors: EBUSY another process or instance has it; EFORMAT not ours or of another version; EACCES; ENOSPC; EIO; ENOMEM;
      * ECORRUPT. Fills error. After an error only close() follows.
      */
@@ -111,7 +111,7 @@ struct chatroom_store_ops {
 
     /*
      * Must. Finishes what was submitted, completes every ticket (with ECLOSED if need be) and releases self. The last call it
-     * sees; also after a failed open(). May wait.
+     * sees; also after a failed open(), or without one. May wait.
      */
     void (*close)(void *self);
 

@@ -144,7 +144,10 @@ struct chatroom_transport_ops {
     /* May. True while something that was queued for a peer has not been written. */
     bool (*busy)(void *self);
 
-    /* Must. Ends every connection without a word and releases self. The last call; also after a failed open(). */
+    /*
+     * Must. Ends every connection without a word and releases self. The last call; also after a failed open(), or without one.
+     * The core has taken every peer out of its groups and freed them.
+     */
     void (*close_all)(void *self);
 
     /* 0.1 ends here. */

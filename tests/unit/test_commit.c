@@ -15,7 +15,7 @@
 static struct chatroom_ticket *tickets[8];
 static size_t ticket_count;
 static int submit_result;
-static char heard[64];
+static char heard[64], said[256]; /* the last message; all of them */
 static int heard_count, blocks;
 
 static int submit(void *self, struct chatroom_ticket *ticket)
@@ -32,6 +32,8 @@ static int send_frame(void *self, void *peer, chatroom_frame *frame)
     assert_true(chatroom_frame_payload_size(frame) < sizeof heard);
     memset(heard, 0, sizeof heard);
     chatroom_frame_payload(frame, heard);
+    assert_true(strlen(said) + strlen(heard) + 2 < sizeof said);
+    strcat(strcat(said, heard), ";");
     heard_count++;
     return CHATROOM_OK;
 }
@@ -71,6 +73,7 @@ static void start(struct fixture *f)
     ticket_count = 0;
     submit_result = heard_count = blocks = 0;
     memset(heard, 0, sizeof heard);
+    said[0] = '\0';
     f->c.alloc = (struct chatroom_alloc){counting, NULL};
     f->c.config.limits = (struct chatroom_limits)CHATROOM_LIMITS;
     f->c.store.ops = &store_ops;
@@ -201,6 +204,38 @@ static void commit__replies_keep_the_order_of_their_messages(void **state)
     end(&f);
 }
 
+/* Two completions of one connection and one of another in between arrive at once. */
+static void commit__P2_entries_are_announced_in_the_order_of_the_store(void **state)
+{
+    static const char *const texts[] = {"1", "2", "3"};
+    chatroom_connection other = {0};
+    chatroom_span none = {NULL, 0};
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    join_room(&f);
+    other.c = &f.c;
+    other.open = true;
+    memset(other.id, 'B', CR_ID_SIZE);
+    for (size_t i = 0; i < 3; i++) {
+        chatroom_request *request = cr_request_new(&f.c, i < 2 ? &f.connection : &other, CHATROOM_MESSAGE);
+
+        assert_int_equal(chatroom_request_publish(request, a_room, chatroom_str(texts[i]), none), CHATROOM_OK);
+        cr_commit(request, CHATROOM_OK);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        tickets[i]->writes[0].ret_seq = i + 1;
+        chatroom_write_done(tickets[i], CHATROOM_OK);
+    }
+    said[0] = '\0';
+    cr_inbox_take(&f.c.inbox);
+    cr_commit_settle(&f.c);
+    assert_string_equal(said, "1 1;2 2;3 3;");
+    assert_null(other.requests);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +243,7 @@ int main(void)
         cmocka_unit_test(commit__failed_store_tells_the_author_alone_and_changes_nothing),
         cmocka_unit_test(commit__refused_submit_and_failed_handler_are_told),
         cmocka_unit_test(commit__replies_keep_the_order_of_their_messages),
+        cmocka_unit_test(commit__P2_entries_are_announced_in_the_order_of_the_store),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,11 +31,25 @@ static void id__is_url_safe_base64(void **state)
     assert_memory_equal(id, "aGVsbG8gd29ybGQ=", CR_ID_SIZE);
 }
 
+static void id__next_is_another_one_and_another_key_gives_others(void **state)
+{
+    struct cr_id_source source = {{1}, 0}, other = {{2}, 0};
+    char ids[200][CR_ID_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < 200; i++)
+        cr_id_next(i < 100 ? &source : &other, ids[i]);
+    for (size_t i = 0; i < 200; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(ids[i], ids[j], CR_ID_SIZE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(id__has_the_form_of_api_gateway),
         cmocka_unit_test(id__is_url_safe_base64),
+        cmocka_unit_test(id__next_is_another_one_and_another_key_gives_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

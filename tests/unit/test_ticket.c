@@ -57,17 +57,17 @@ static void ticket__page_takes_what_fits_and_refuses_the_rest(void **state)
     (void)state;
     prepare(&f, 3, 5);
     assert_true(chatroom_read_row(&f.ticket.store, 9, chatroom_str("abc")));
-    assert_false(chatroom_read_row(&f.ticket.store, 8, chatroom_str("def")));
-    assert_true(chatroom_read_row(&f.ticket.store, 8, chatroom_str("de")));
-    assert_true(chatroom_read_row(&f.ticket.store, 7, chatroom_str("")));
-    assert_false(chatroom_read_row(&f.ticket.store, 6, chatroom_str("")));
+    assert_true(chatroom_read_row(&f.ticket.store, 8, chatroom_str("")));
+    assert_false(f.page.full);
+    assert_false(chatroom_read_row(&f.ticket.store, 7, chatroom_str("def")));
+    assert_false(chatroom_read_row(&f.ticket.store, 6, chatroom_str("d"))); /* would leave a gap */
+    assert_true(f.page.full);
     chatroom_read_done(&f.ticket.store, CHATROOM_OK);
     cr_inbox_take(&f.inbox);
-    cr_page_reverse(&f.page);
-    assert_int_equal(f.page.count, 3);
-    assert_int_equal(f.page.rows[0].seq, 7);
-    assert_true(chatroom_span_equal(f.page.rows[1].value, chatroom_str("de")));
-    assert_true(chatroom_span_equal(f.page.rows[2].value, chatroom_str("abc")));
+    assert_int_equal(f.page.count, 2);
+    assert_int_equal(f.page.rows[0].seq, 9);
+    assert_true(chatroom_span_equal(f.page.rows[0].value, chatroom_str("abc")));
+    assert_int_equal(f.page.rows[1].value.size, 0);
     cr_page_fini(&f.page, &cr_default_alloc);
 }
 

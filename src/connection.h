@@ -1,0 +1,44 @@
+/*
+ * connection.h: the core's side of a connection, from its opening until its $disconnect is through.
+ *
+ * It comes into being with cr_connection_new() or, after a crash, with cr_connection_restore(); it is known by its id
+ * and can be spoken to once it is admitted; it is gone when its peer is, and over when nothing of it is left to do. It
+ * is freed from the instance's ready list alone, so that nobody who holds it is surprised.
+ */
+#ifndef CR_CONNECTION_H
+#define CR_CONNECTION_H
+
+#include "core.h"
+#include "record.h"
+
+/* A connection that asks to come in. NULL: out of memory. */
+chatroom_connection *cr_connection_new(chatroom *c, void *peer, chatroom_span source_ip, chatroom_span user_agent);
+
+/* A session of a dead process, in the rooms it was in as far as they are there. Errors: ENOMEM. */
+int cr_connection_restore(chatroom *c, chatroom_span id, const struct cr_session_record *record);
+
+/* NULL: there is none. */
+chatroom_connection *cr_connection_find(const chatroom *c, chatroom_span id);
+
+/*
+ * $connect is through, and its request says how it ended: the connection is in, and hears what is said to everyone, or
+ * it is over. Tells the transport.
+ */
+void cr_connection_answer(chatroom_connection *connection, const chatroom_request *request);
+
+/* Asks the transport to close it, once. */
+void cr_connection_close(chatroom_connection *connection, uint16_t code, chatroom_span reason);
+
+/* Its peer is not there any more: nothing is sent to it from now on. */
+void cr_connection_lose(chatroom_connection *connection);
+
+/* It has something to do: the step looks at it. */
+void cr_connection_mark_ready(chatroom_connection *connection);
+
+/* Leaves every room. */
+void cr_connection_leave_all(chatroom_connection *connection);
+
+/* In no list, without requests. */
+void cr_connection_free(chatroom_connection *connection);
+
+#endif

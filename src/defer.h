@@ -1,0 +1,24 @@
+/*
+ * defer.h: requests whose answer was put off, until they are resumed or their time is over.
+ *
+ * All of them wait equally long, so the list is in the order of their deadlines. One that was given up stays in it,
+ * since somebody may still resume it; it is freed then, or with the instance.
+ */
+#ifndef CR_DEFER_H
+#define CR_DEFER_H
+
+#include "core.h"
+
+/* The handler returned CHATROOM_OK after chatroom_request_defer(). Errors: ENOMEM, and it is not deferred. */
+int cr_defer(chatroom_request *request);
+
+/* Tells those whose time is over. True if there were any. */
+bool cr_defer_expire(chatroom *c);
+
+/* When the next one is over; CHATROOM_NEVER. */
+uint64_t cr_defer_deadline(const chatroom *c);
+
+/* For the end of the instance. */
+void cr_defer_free_abandoned(chatroom *c);
+
+#endif

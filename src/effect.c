@@ -1,0 +1,469 @@
+#include "request.h"
+
+#include "frame.h"
+#include "memory.h"
+#include "record.h"
+#include "rooms.h"
+
+#include <chatroom/utf8.h>
+
+enum { NAME_MOST = 256, ONCE_MOST = 128 };
+
+static struct cr_effect *add(chatroom_request *request, enum cr_effect_kind kind)
+{
+    struct cr_effect *effect = chatroom_request_memory(request, sizeof *effect);
+
+    if (!effect)
+        return NULL;
+    memset(effect, 0, sizeof *effect);
+    effect->kind = kind;
+    effect->write = CR_NO_WRITE;
+    *request->effects_end = effect;
+    request->effects_end = &effect->next;
+    return effect;
+}
+
+static struct cr_effect *add_for_room(chatroom_request *request, enum cr_effect_kind kind, struct cr_room *room)
+{
+    struct cr_effect *effect = add(request, kind);
+
+    if (!effect)
+        return NULL;
+    effect->room = room;
+    cr_room_begin(room);
+    return effect;
+}
+
+void cr_effect_release(chatroom *c, struct cr_effect *effect)
+{
+    chatroom_frame_unref(effect->frame);
+    cr_free(&c->alloc, effect->name, effect->text.size + 1);
+    if (effect->membership) {
+        cr_roster_release(&effect->room->roster);
+        cr_free(&c->alloc, effect->membership, sizeof *effect->membership);
+    }
+    if (effect->room)
+        cr_room_end(c, effect->room);
+}
+
+/* What others asked for meanwhile stands: taken back is the difference that this effect made. */
+static void undo(const struct cr_effect *effect)
+{
+    struct cr_room *room = effect->room;
+
+    switch (effect->kind) {
+    case CR_CREATE:
+        room->expected = room->expected_members > 0;
+        break;
+    case CR_JOIN:
+        room->expected_members--;
+        if (effect->made_room)
+            room->expected = room->expected_members > 0;
+        break;
+    case CR_LEAVE:
+        room->expected_members++;
+        break;
+    case CR_DELETE:
+        room->expected = true;
+        room->expected_members += effect->members_before;
+        break;
+    default:
+        break;
+    }
+}
+
+static struct cr_effect *newest_first(struct cr_effect *oldest)
+{
+    struct cr_effect *newest = NULL;
+
+    while (oldest) {
+        struct cr_effect *next = oldest->next;
+
+        oldest->next = newest;
+        newest = oldest;
+        oldest = next;
+    }
+    return newest;
+}
+
+void cr_request_forget_history(chatroom_request *request)
+{
+    if (request->history.room)
+        cr_room_end(request->c, request->history.room);
+    request->history.room = NULL;
+    request->history.then = NULL;
+}
+
+void cr_request_drop(chatroom_request *request)
+{
+    struct cr_effect *effect = newest_first(request->effects), *next;
+
+    for (; effect; effect = next) {
+        next = effect->next;
+        if (effect->room)
+            undo(effect);
+        cr_effect_release(request->c, effect);
+    }
+    request->effects = NULL;
+    request->effects_end = &request->effects;
+    request->changes_session = false;
+    if (!request->stored)
+        cr_request_forget_history(request);
+}
+
+static int add_message(chatroom_request *request, enum cr_effect_kind what, struct cr_room *room,
+                       enum chatroom_message_kind kind, chatroom_span message, chatroom_span whom)
+{
+    chatroom_frame *frame;
+    struct cr_effect *effect;
+
+    if (kind == CHATROOM_TEXT_MESSAGE && !chatroom_utf8_valid(message))
+        return CHATROOM_EINVAL;
+    frame = cr_frame_new(&request->c->alloc, kind, message, request->c->config.limits.frame_bytes);
+    if (!frame)
+        return CHATROOM_ENOMEM;
+    effect = room ? add_for_room(request, what, room) : add(request, what);
+    if (!effect) {
+        chatroom_frame_unref(frame);
+        return CHATROOM_ENOMEM;
+    }
+    effect->frame = frame;
+    effect->text = whom;
+    return CHATROOM_OK;
+}
+
+int cr_request_send(chatroom_request *request, chatroom_span connection_id, enum chatroom_message_kind kind,
+                    chatroom_span message)
+{
+    chatroom_span whom = connection_id.size > 0 ? cr_request_copy(request, connection_id) : connection_id;
+
+    if (connection_id.size > 0 && !whom.bytes)
+        return CHATROOM_ENOMEM;
+    return add_message(request, CR_SEND, NULL, kind, message, whom);
+}
+
+int chatroom_request_reply_message(chatroom_request *request, enum chatroom_message_kind kind, chatroom_span message)
+{
+    if (request->info.event != CHATROOM_MESSAGE)
+        return CHATROOM_EGONE;
+    return cr_request_send(request, chatroom_bytes(NULL, 0), kind, message);
+}
+
+int chatroom_request_reply(chatroom_request *request, chatroom_span text)
+{
+    return chatroom_request_reply_message(request, CHATROOM_TEXT_MESSAGE, text);
+}
+
+int chatroom_request_post(chatroom_request *request, chatroom_span connection_id, chatroom_span text)
+{
+    struct cr_map_node *node = cr_map_find(&request->c->connections, connection_id);
+
+    if (!node || !CR_CONTAINER(node, chatroom_connection, node)->open)
+        return CHATROOM_EGONE;
+    return cr_request_send(request, connection_id, CHATROOM_TEXT_MESSAGE, text);
+}
+
+int chatroom_request_broadcast(chatroom_request *request, chatroom_span text)
+{
+    return add_message(request, CR_BROADCAST, NULL, CHATROOM_TEXT_MESSAGE, text, chatroom_bytes(NULL, 0));
+}
+
+static struct cr_room *expected_room(const chatroom *c, chatroom_span name)
+{
+    struct cr_room *room = cr_rooms_find(c, name);
+
+    return room && room->expected ? room : NULL;
+}
+
+int chatroom_request_tell(chatroom_request *request, chatroom_span room_name, chatroom_span text)
+{
+    struct cr_room *room = expected_room(request->c, room_name);
+
+    if (!room)
+        return CHATROOM_ENOENT;
+    return add_message(request, CR_TELL, room, CHATROOM_TEXT_MESSAGE, text, chatroom_bytes(NULL, 0));
+}
+
+bool cr_close_is_valid(uint16_t code, chatroom_span reason)
+{
+    bool code_is_valid =
+        (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+
+    return code_is_valid && reason.size <= 123 && chatroom_utf8_valid(reason);
+}
+
+int cr_request_end_connection(chatroom_request *request, uint16_t code, chatroom_span reason)
+{
+    chatroom_span copy = cr_request_copy(request, reason);
+    struct cr_effect *effect = copy.bytes ? add(request, CR_CLOSE) : NULL;
+
+    if (!effect)
+        return CHATROOM_ENOMEM;
+    effect->code = code;
+    effect->text = copy;
+    return CHATROOM_OK;
+}
+
+int chatroom_request_close(chatroom_request *request, uint16_t code, chatroom_span reason)
+{
+    return cr_close_is_valid(code, reason) ? cr_request_end_connection(request, code, reason) : CHATROOM_EINVAL;
+}
+
+static bool name_is_valid(chatroom_span name)
+{
+    return name.size > 0 && name.size <= NAME_MOST && chatroom_utf8_valid(name);
+}
+
+int chatroom_request_set_name(chatroom_request *request, chatroom_span name)
+{
+    const struct chatroom_alloc *alloc = &request->c->alloc;
+    struct cr_effect *effect;
+    char *copy;
+
+    if (!name_is_valid(name) || !request->connection || request->stored)
+        return CHATROOM_EINVAL;
+    copy = cr_copy(alloc, name);
+    effect = copy ? add(request, CR_NAME) : NULL;
+    if (!effect) {
+        cr_free(alloc, copy, name.size + 1);
+        return CHATROOM_ENOMEM;
+    }
+    effect->name = copy;
+    effect->text = chatroom_bytes(copy, name.size);
+    request->changes_session = true;
+    return CHATROOM_OK;
+}
+
+/* Room for one more; a room that was made for nothing is forgotten by begin and end. */
+static int get_room(chatroom_request *request, chatroom_span name, struct cr_room **ret_room)
+{
+    if (!name_is_valid(name) || request->stored)
+        return CHATROOM_EINVAL;
+    if (!cr_rooms_find(request->c, name) && cr_map_count(&request->c->rooms) >= request->c->config.limits.rooms)
+        return CHATROOM_ETOOBIG;
+    *ret_room = cr_rooms_get(request->c, name);
+    return *ret_room ? CHATROOM_OK : CHATROOM_ENOMEM;
+}
+
+static void forget_unused(chatroom *c, struct cr_room *room)
+{
+    cr_room_begin(room);
+    cr_room_end(c, room);
+}
+
+int chatroom_request_create_room(chatroom_request *request, chatroom_span name)
+{
+    struct cr_room *room;
+    struct cr_effect *effect;
+    int result;
+
+    if (expected_room(request->c, name))
+        return CHATROOM_EEXIST;
+    result = get_room(request, name, &room);
+    if (result != CHATROOM_OK)
+        return result;
+    effect = add_for_room(request, CR_CREATE, room);
+    if (!effect) {
+        forget_unused(request->c, room);
+        return CHATROOM_ENOMEM;
+    }
+    effect->made_room = true;
+    room->expected = true;
+    room->expected_members = 0;
+    return CHATROOM_OK;
+}
+
+static bool will_be_in(const chatroom_request *request, const struct cr_room *room)
+{
+    bool in = false;
+
+    for (const struct cr_membership *m = request->connection->rooms; m; m = m->next)
+        in |= m->room == room;
+    for (const struct cr_effect *effect = request->effects; effect; effect = effect->next)
+        if (effect->room == room)
+            in = (in || effect->kind == CR_JOIN) && effect->kind != CR_LEAVE && effect->kind != CR_DELETE;
+    return in;
+}
+
+/* A deleted room is not counted off before it is gone: a limit may be met too early, never too late. */
+static size_t rooms_after(const chatroom_request *request)
+{
+    size_t count = request->connection->room_count;
+
+    for (const struct cr_effect *effect = request->effects; effect; effect = effect->next)
+        count += (effect->kind == CR_JOIN) - (effect->kind == CR_LEAVE);
+    return count;
+}
+
+static int add_join(chatroom_request *request, struct cr_room *room)
+{
+    struct cr_membership *membership = cr_new(&request->c->alloc, sizeof *membership);
+    struct cr_effect *effect;
+
+    if (!membership)
+        return CHATROOM_ENOMEM;
+    if (cr_roster_reserve(&room->roster) != CHATROOM_OK) {
+        cr_free(&request->c->alloc, membership, sizeof *membership);
+        return CHATROOM_ENOMEM;
+    }
+    effect = add_for_room(request, CR_JOIN, room);
+    if (!effect) {
+        cr_roster_release(&room->roster);
+        cr_free(&request->c->alloc, membership, sizeof *membership);
+        return CHATROOM_ENOMEM;
+    }
+    membership->room = room;
+    membership->connection = request->connection;
+    effect->membership = membership;
+    effect->made_room = !room->expected;
+    room->expected_members = room->expected ? room->expected_members + 1 : 1;
+    room->expected = true;
+    return CHATROOM_OK;
+}
+
+int chatroom_request_join(chatroom_request *request, chatroom_span name)
+{
+    const struct chatroom_limits *limits = &request->c->config.limits;
+    struct cr_room *room;
+    int result;
+
+    if (!request->connection || request->info.event == CHATROOM_DISCONNECT)
+        return CHATROOM_EGONE;
+    result = get_room(request, name, &room);
+    if (result != CHATROOM_OK)
+        return result;
+    if (will_be_in(request, room))
+        return CHATROOM_OK;
+    if (room->expected_members >= limits->room_members || rooms_after(request) >= limits->session_rooms)
+        result = CHATROOM_ETOOBIG;
+    else
+        result = add_join(request, room);
+    if (result != CHATROOM_OK) {
+        forget_unused(request->c, room);
+        return result;
+    }
+    request->changes_session = true;
+    return CHATROOM_OK;
+}
+
+int chatroom_request_leave(chatroom_request *request, chatroom_span name)
+{
+    struct cr_room *room = cr_rooms_find(request->c, name);
+
+    if (request->stored)
+        return CHATROOM_EINVAL;
+    if (!room || !request->connection || !will_be_in(request, room))
+        return CHATROOM_ENOENT;
+    if (!add_for_room(request, CR_LEAVE, room))
+        return CHATROOM_ENOMEM;
+    room->expected_members--;
+    request->changes_session = true;
+    return CHATROOM_OK;
+}
+
+int chatroom_request_delete_room(chatroom_request *request, chatroom_span name)
+{
+    struct cr_room *room = expected_room(request->c, name);
+    struct cr_effect *effect;
+
+    if (request->stored)
+        return CHATROOM_EINVAL;
+    if (!room)
+        return CHATROOM_ENOENT;
+    effect = add_for_room(request, CR_DELETE, room);
+    if (!effect)
+        return CHATROOM_ENOMEM;
+    effect->members_before = room->expected_members;
+    room->expected = false;
+    room->expected_members = 0;
+    return CHATROOM_OK;
+}
+
+/* The connection's id and the client's: the same id of somebody else is another one. */
+static int make_once(chatroom_request *request, chatroom_span id, chatroom_span *ret_once)
+{
+    char *once;
+
+    *ret_once = chatroom_bytes(NULL, 0);
+    if (id.size == 0)
+        return CHATROOM_OK;
+    once = chatroom_request_memory(request, CR_ID_SIZE + id.size);
+    if (!once)
+        return CHATROOM_ENOMEM;
+    if (request->connection)
+        memcpy(once, request->connection->id, CR_ID_SIZE);
+    else
+        memset(once, '-', CR_ID_SIZE);
+    memcpy(once + CR_ID_SIZE, id.bytes, id.size);
+    *ret_once = chatroom_bytes(once, CR_ID_SIZE + id.size);
+    return CHATROOM_OK;
+}
+
+static int encode_entry(chatroom_request *request, struct cr_room *room, struct chatroom_entry *entry,
+                        chatroom_span *ret_value)
+{
+    size_t size;
+    char *bytes;
+
+    entry->time_ms = request->c->now.wall_ms > room->newest_ms ? request->c->now.wall_ms : room->newest_ms;
+    size = cr_entry_size(entry);
+    bytes = chatroom_request_memory(request, size);
+    if (!bytes)
+        return CHATROOM_ENOMEM;
+    cr_entry_encode(entry, bytes);
+    *ret_value = chatroom_bytes(bytes, size);
+    room->newest_ms = entry->time_ms;
+    return CHATROOM_OK;
+}
+
+int cr_request_append(chatroom_request *request, chatroom_span room_name, chatroom_span author, chatroom_span payload,
+                      chatroom_span id)
+{
+    struct cr_room *room = expected_room(request->c, room_name);
+    struct chatroom_entry entry = {.author = author, .id = id, .payload = payload};
+    chatroom_span value, once;
+    struct cr_effect *effect;
+    size_t count;
+    int result;
+
+    if (request->stored)
+        return CHATROOM_EINVAL;
+    if (!room)
+        return CHATROOM_ENOENT;
+    if (payload.size > request->c->config.limits.message_bytes)
+        return CHATROOM_ETOOBIG;
+    if (id.size > ONCE_MOST)
+        return CHATROOM_EINVAL;
+    result = chatroom_json_scan(payload, NULL, NULL, 0, &count);
+    if (result == CHATROOM_OK)
+        result = make_once(request, id, &once);
+    if (result == CHATROOM_OK)
+        result = encode_entry(request, room, &entry, &value);
+    if (result != CHATROOM_OK)
+        return result;
+    effect = add_for_room(request, CR_PUBLISH, room);
+    if (!effect)
+        return CHATROOM_ENOMEM;
+    effect->text = value;
+    effect->once = once;
+    return CHATROOM_OK;
+}
+
+int chatroom_request_publish(chatroom_request *request, chatroom_span room, chatroom_span payload, chatroom_span id)
+{
+    return cr_request_append(request, room, chatroom_request_session_name(request), payload, id);
+}
+
+int chatroom_request_history(chatroom_request *request, chatroom_span room_name,
+                             const struct chatroom_history_query *query, chatroom_history_fn *then, void *arg)
+{
+    struct cr_room *room = expected_room(request->c, room_name);
+
+    if (request->stored || request->history.room)
+        return CHATROOM_EINVAL;
+    if (!room)
+        return CHATROOM_ENOENT;
+    request->history = (struct cr_history){.room = room, .query = *query, .then = then, .then_arg = arg};
+    cr_room_begin(room); /* stays until the request ends */
+    return CHATROOM_OK;
+}

@@ -1,0 +1,459 @@
+#include "commit.h"
+#include "connection.h"
+#include "defer.h"
+#include "gateway.h"
+#include "memory.h"
+#include "request.h"
+#include "rooms.h"
+#include "route.h"
+#include "text.h"
+
+#include <chatroom/utf8.h>
+
+enum {
+    ROUNDS = 64,     /* in one step, so that an instance that feeds itself lets its host go on */
+    RETRY_MS = 100,  /* until what failed for want of memory is tried again */
+    STAGE_MOST = 128 /* characters, as API Gateway's stage names */
+};
+
+static const uint64_t ms_ns = 1000000;
+
+/* ---- making ---- */
+
+void chatroom_limits_aws(struct chatroom_limits *limits)
+{
+    limits->frame_bytes = 32768;
+    limits->unknown_stage_status = 403;
+}
+
+static bool is_word(const char *text, size_t most)
+{
+    size_t size = strlen(text);
+
+    for (size_t i = 0; i < size; i++)
+        if (!(text[i] >= 'a' && text[i] <= 'z') && !(text[i] >= 'A' && text[i] <= 'Z') &&
+            !(text[i] >= '0' && text[i] <= '9') && text[i] != '_' && text[i] != '-')
+            return false;
+    return size > 0 && size <= most;
+}
+
+static const char body_prefix[] = "$request.body.";
+
+static const char *selected_field(const char *expression)
+{
+    if (!expression)
+        return "action";
+    return strncmp(expression, body_prefix, sizeof body_prefix - 1) == 0 ? expression + sizeof body_prefix - 1 : "";
+}
+
+static int check(const struct chatroom_config *config, struct chatroom_error *error)
+{
+    const struct chatroom_limits *limits = &config->limits;
+
+    if (!config->store.ops || !config->transport.ops)
+        return chatroom_error_set(error, CHATROOM_EINVAL, "A store and a transport are needed.");
+    if (!config->random)
+        return chatroom_error_set(error, CHATROOM_EINVAL, "A source of random bytes is needed.");
+    if (config->stage && !is_word(config->stage, STAGE_MOST))
+        return chatroom_error_set(error, CHATROOM_EINVAL,
+                                  "A stage has 1 to 128 letters, digits, hyphens and underscores.");
+    if (!is_word(selected_field(config->route_selection), 64))
+        return chatroom_error_set(error, CHATROOM_EINVAL, "The route selection expression must be $request.body.NAME.");
+    if (limits->message_bytes == 0 || limits->history_entries == 0 || limits->history_bytes < limits->message_bytes)
+        return chatroom_error_set(error, CHATROOM_EINVAL,
+                                  "A page of history must hold a message: history_bytes is below message_bytes, or a "
+                                  "limit that needs a number is 0.");
+    return CHATROOM_OK;
+}
+
+/* Tables of older programs are shorter: what they do not know is NULL. */
+static void copy_tables(chatroom *c)
+{
+    size_t store = c->store.ops->size, transport = c->transport.ops->size;
+
+    memcpy(&c->store_ops, c->store.ops, store < sizeof c->store_ops ? store : sizeof c->store_ops);
+    memcpy(&c->transport_ops, c->transport.ops,
+           transport < sizeof c->transport_ops ? transport : sizeof c->transport_ops);
+    c->store.ops = &c->store_ops;
+    c->transport.ops = &c->transport_ops;
+}
+
+static int take_random(chatroom *c)
+{
+    uint8_t keys[3][16];
+    int result = c->config.random(c->config.random_arg, keys, sizeof keys);
+
+    memcpy(c->ids.key, keys[0], sizeof keys[0]);
+    memcpy(c->rooms.key, keys[1], sizeof keys[1]);
+    memcpy(c->connections.key, keys[2], sizeof keys[2]);
+    return result;
+}
+
+static int set_up(chatroom *c)
+{
+    const struct chatroom_config *config = &c->config;
+
+    c->rooms.alloc = c->connections.alloc = &c->alloc;
+    c->store_port.c = c->transport_port.c = c;
+    c->write_entry = cr_text_payload;
+    c->write_refusal = cr_text_gateway_refusal;
+    cr_roster_init(&c->everyone, &c->alloc, &c->transport);
+    if (config->stage && !(c->stage = cr_copy(&c->alloc, chatroom_str(config->stage))))
+        return CHATROOM_ENOMEM;
+    c->route_field = cr_copy(&c->alloc, chatroom_str(selected_field(config->route_selection)));
+    return c->route_field ? take_random(c) : CHATROOM_ENOMEM;
+}
+
+static void close_backends(const struct chatroom_store *store, const struct chatroom_transport *transport)
+{
+    if (transport->ops)
+        transport->ops->close_all(transport->self);
+    if (store->ops)
+        store->ops->close(store->self);
+}
+
+/* A program that was built with a shorter struct gets the defaults for the rest. */
+static struct chatroom_config whole_config(const struct chatroom_config *given)
+{
+    struct chatroom_config config = CHATROOM_CONFIG;
+
+    memcpy(&config, given, given->size < sizeof config ? given->size : sizeof config);
+    return config;
+}
+
+int chatroom_new(const struct chatroom_config *given, chatroom **ret_chatroom, struct chatroom_error *error)
+{
+    struct chatroom_config config = whole_config(given);
+    const struct chatroom_alloc *alloc = config.alloc ? config.alloc : &cr_default_alloc;
+    int result = check(&config, error);
+    chatroom *c = result == CHATROOM_OK ? cr_new(alloc, sizeof *c) : NULL;
+
+    if (!c) {
+        close_backends(&config.store, &config.transport);
+        return result ? result : chatroom_error_set(error, CHATROOM_ENOMEM, chatroom_strerror(CHATROOM_ENOMEM));
+    }
+    c->alloc = *alloc;
+    c->config = config;
+    c->store = config.store;
+    c->transport = config.transport;
+    copy_tables(c);
+    result = set_up(c);
+    if (result != CHATROOM_OK) {
+        chatroom_free(c);
+        return chatroom_error_set(error, result, chatroom_strerror(result));
+    }
+    *ret_chatroom = c;
+    return CHATROOM_OK;
+}
+
+void chatroom_set_entry(chatroom *c, chatroom_entry_fn *write, void *arg)
+{
+    c->write_entry = write;
+    c->write_entry_arg = arg;
+}
+
+void chatroom_set_refusal(chatroom *c, chatroom_refusal_fn *write, void *arg)
+{
+    c->write_refusal = write;
+    c->write_refusal_arg = arg;
+}
+
+/* ---- starting ---- */
+
+int chatroom_store_found_room(chatroom_store_port *port, chatroom_span name, chatroom_span record, uint64_t epoch,
+                              uint64_t seq)
+{
+    struct cr_room *room;
+    int64_t created_ms;
+
+    if (cr_room_decode(record, &created_ms) != CHATROOM_OK)
+        return CHATROOM_EFORMAT;
+    room = cr_rooms_get(port->c, name);
+    if (!room)
+        return CHATROOM_ENOMEM;
+    room->live = room->expected = true;
+    room->created_ms = created_ms;
+    room->epoch = epoch;
+    room->newest = seq;
+    return CHATROOM_OK;
+}
+
+int chatroom_store_found_session(chatroom_store_port *port, chatroom_span id, chatroom_span record)
+{
+    struct cr_session_record session;
+
+    if (id.size != CR_ID_SIZE || cr_session_decode(record, &session) != CHATROOM_OK)
+        return CHATROOM_EFORMAT;
+    return cr_connection_restore(port->c, id, &session);
+}
+
+void chatroom_store_log(chatroom_store_port *port, enum chatroom_log_level level, const char *event,
+                        const struct chatroom_log_field *fields, size_t count)
+{
+    cr_log(port->c, level, event, fields, count);
+}
+
+void chatroom_transport_log(chatroom_transport_port *port, enum chatroom_log_level level, const char *event,
+                            const struct chatroom_log_field *fields, size_t count)
+{
+    cr_log(port->c, level, event, fields, count);
+}
+
+chatroom_span chatroom_transport_connection_id(const chatroom_connection *connection)
+{
+    return cr_connection_id(connection);
+}
+
+static int by_creation(const struct cr_map_node *a, const struct cr_map_node *b)
+{
+    int64_t first = CR_CONTAINER(a, const struct cr_room, node)->created_ms;
+    int64_t second = CR_CONTAINER(b, const struct cr_room, node)->created_ms;
+
+    return (first > second) - (first < second);
+}
+
+int chatroom_start(chatroom *c, struct chatroom_now now, struct chatroom_error *error)
+{
+    struct chatroom_error unused;
+    int result;
+
+    if (!error)
+        error = &unused;
+    memset(error, 0, sizeof *error);
+    if (c->started)
+        return chatroom_error_set(error, CHATROOM_EINVAL, "It was started before.");
+    c->started = true;
+    c->now = now;
+    result = c->store.ops->open(c->store.self, &c->store_port, error);
+    if (result == CHATROOM_OK) {
+        cr_map_sort(&c->rooms, by_creation);
+        result = c->transport.ops->open(c->transport.self, &c->transport_port, error);
+    }
+    c->running = result == CHATROOM_OK;
+    if (result != CHATROOM_OK && error->text[0] == '\0')
+        chatroom_error_set(error, result, chatroom_strerror(result));
+    return result;
+}
+
+bool chatroom_is_started(const chatroom *c)
+{
+    return c->running;
+}
+
+/* ---- running ---- */
+
+static bool work(chatroom *c)
+{
+    bool any = cr_gateway_run(c);
+
+    if (c->submitted && c->store.ops->flush)
+        c->store.ops->flush(c->store.self);
+    c->submitted = false;
+    any |= cr_inbox_take(&c->inbox);
+    any |= cr_commit_settle(c);
+    return any;
+}
+
+int chatroom_step(chatroom *c, struct chatroom_now now)
+{
+    unsigned rounds = 0;
+
+    if (!c->running)
+        return CHATROOM_EINVAL;
+    c->now = now;
+    if (atomic_load(&c->asked_to_stop))
+        chatroom_stop(c);
+    c->transport.ops->step(c->transport.self, now);
+    cr_defer_expire(c);
+    while (work(c) && ++rounds < ROUNDS)
+        continue;
+    c->unfinished = rounds == ROUNDS;
+    if (c->transport.ops->flush)
+        c->transport.ops->flush(c->transport.self);
+    return CHATROOM_OK;
+}
+
+int chatroom_fd(const chatroom *c)
+{
+    return c->running && c->transport.ops->fd ? c->transport.ops->fd(c->transport.self) : -1;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t chatroom_deadline(const chatroom *c)
+{
+    uint64_t at = cr_defer_deadline(c);
+
+    if (!c->running || c->unfinished)
+        return 0;
+    if (c->transport.ops->deadline)
+        at = earlier(at, c->transport.ops->deadline(c->transport.self));
+    if (c->stopping)
+        at = earlier(at, c->stop_by_ns);
+    if (c->ready)
+        at = earlier(at, c->now.mono_ns + RETRY_MS * ms_ns);
+    return at;
+}
+
+/* ---- ending ---- */
+
+void chatroom_stop(chatroom *c)
+{
+    if (c->stopping || !c->running)
+        return;
+    c->stopping = true;
+    c->stop_by_ns = c->now.mono_ns + c->config.limits.drain_ms * ms_ns;
+    c->transport.ops->stop(c->transport.self);
+    cr_gateway_stop(c);
+}
+
+bool chatroom_stopped(const chatroom *c)
+{
+    if (!c->stopping)
+        return false;
+    if (c->now.mono_ns >= c->stop_by_ns)
+        return true;
+    return cr_map_count(&c->connections) == 0 && c->loose == 0 &&
+           !(c->transport.ops->busy && c->transport.ops->busy(c->transport.self));
+}
+
+/* While the transport lives: it must not be called once it is closed. */
+static void leave_transport(chatroom *c)
+{
+    struct cr_map_node *node;
+
+    for (node = cr_map_first(&c->connections); node; node = cr_map_next(node))
+        cr_connection_lose(CR_CONTAINER(node, chatroom_connection, node));
+    for (node = cr_map_first(&c->rooms); node; node = cr_map_next(node))
+        cr_roster_leave_transport(&CR_CONTAINER(node, struct cr_room, node)->roster);
+    cr_roster_leave_transport(&c->everyone);
+}
+
+static void free_requests(chatroom_connection *connection)
+{
+    while (connection->requests) {
+        chatroom_request *request = connection->requests;
+
+        connection->requests = request->next;
+        cr_request_free(request);
+    }
+}
+
+/* Those of the host: all of them have come back from the store, and none from elsewhere. */
+static void free_loose(chatroom *c)
+{
+    chatroom_request *request = c->settled, *next;
+
+    for (; request; request = next) {
+        next = request->next_settled;
+        if (request->connection)
+            continue;
+        if (request->outcome)
+            request->outcome(request->outcome_arg, request->ticket.status);
+        cr_request_free(request);
+    }
+}
+
+static void free_connections(chatroom *c)
+{
+    struct cr_map_node *node;
+
+    while ((node = cr_map_first(&c->connections))) {
+        chatroom_connection *connection = CR_CONTAINER(node, chatroom_connection, node);
+
+        free_requests(connection);
+        cr_connection_free(connection);
+    }
+}
+
+void chatroom_free(chatroom *c)
+{
+    struct chatroom_alloc alloc;
+
+    if (!c)
+        return;
+    c->dying = true;
+    leave_transport(c);
+    close_backends(&c->store, &c->transport);
+    cr_inbox_take(&c->inbox);
+    free_loose(c);
+    cr_defer_free_abandoned(c);
+    free_connections(c);
+    cr_rooms_free(c);
+    cr_roster_fini(&c->everyone);
+    cr_routes_free(c);
+    alloc = c->alloc;
+    cr_free(&alloc, c->scratch, c->scratch_size);
+    cr_free(&alloc, c->stage, c->stage ? strlen(c->stage) + 1 : 0);
+    cr_free(&alloc, c->route_field, c->route_field ? strlen(c->route_field) + 1 : 0);
+    cr_free(&alloc, c, sizeof *c);
+}
+
+/* ---- looking ---- */
+
+size_t chatroom_connection_count(const chatroom *c)
+{
+    return c->open_count;
+}
+
+static size_t count_rooms(const chatroom *c, chatroom_room_fn *visit, void *arg)
+{
+    struct cr_map_node *node = cr_map_first(&c->rooms);
+    size_t count = 0;
+
+    for (; node; node = cr_map_next(node)) {
+        const struct cr_room *room = CR_CONTAINER(node, const struct cr_room, node);
+
+        if (!room->expected)
+            continue;
+        count++;
+        if (visit && !visit(arg, cr_room_name(room)))
+            break;
+    }
+    return count;
+}
+
+size_t chatroom_room_count(const chatroom *c)
+{
+    return count_rooms(c, NULL, NULL);
+}
+
+void chatroom_each_room(const chatroom *c, chatroom_room_fn *visit, void *arg)
+{
+    count_rooms(c, visit, arg);
+}
+
+bool chatroom_room_exists(const chatroom *c, chatroom_span name)
+{
+    const struct cr_room *room = cr_rooms_find(c, name);
+
+    return room && room->expected;
+}
+
+size_t chatroom_room_members(const chatroom *c, chatroom_span name)
+{
+    const struct cr_room *room = cr_rooms_find(c, name);
+
+    return room && room->expected ? room->expected_members : 0;
+}
+
+void chatroom_each_member(const chatroom *c, chatroom_span name, chatroom_member_fn *visit, void *arg)
+{
+    const struct cr_room *room = cr_rooms_find(c, name);
+
+    for (size_t i = 0; room && i < room->roster.count; i++) {
+        const chatroom_connection *connection =
+            CR_CONTAINER(room->roster.members[i], const struct cr_membership, member)->connection;
+
+        if (!visit(arg, cr_connection_id(connection), chatroom_bytes(connection->name, connection->name_size)))
+            return;
+    }
+}
+
+uint32_t chatroom_store_capabilities(const chatroom *c)
+{
+    return c->store.ops->caps;
+}

@@ -1,0 +1,19 @@
+/*
+ * text.h: the texts that clients get and whose length nobody knows beforehand: entries of a log, refusals.
+ */
+#ifndef CR_TEXT_H
+#define CR_TEXT_H
+
+#include "core.h"
+
+/* What members get for an entry: a frame with one reference. NULL: out of memory. */
+chatroom_frame *cr_text_entry(chatroom *c, const struct chatroom_entry *entry);
+
+/* What a client gets for a refusal, borrowed until the next text. Errors: CHATROOM_ENOMEM. */
+int cr_text_refusal(chatroom *c, const struct chatroom_refusal *refusal, chatroom_span *ret_text);
+
+/* The defaults: the payload as it is; API Gateway's texts. */
+void cr_text_payload(void *arg, const struct chatroom_entry *entry, struct chatroom_json *json);
+void cr_text_gateway_refusal(void *arg, const struct chatroom_refusal *refusal, struct chatroom_json *json);
+
+#endif
