@@ -147,7 +147,7 @@ function showNowhere(title, text) {
   view.show("nowhere");
   view.showNowhere(title ?? `Hello, ${me.name}.`,
     text ?? (rooms.size ? "Choose a room on the left to read what was said and join in, or open a new one."
-      : "There is no room yet. Open the first one on the left: whoever is here sees it at once."));
+      : "There is no room yet. Open the first one: everybody who is here sees it at once."));
   showRooms();
   showTitle();
 }

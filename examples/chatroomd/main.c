@@ -125,6 +125,7 @@ static int make_transport(struct server *s, struct chatroom_error *error)
         chatroom_ws_epoll_aws(&ws);
     if (s->options.no_rate_limits)
         ws.connects_per_second = ws.address_connections = 0;
+    page_init(&s->page, s->options.stage, s->options.mode, ws.frame_bytes ? ws.frame_bytes : ws.message_bytes);
     ws.listen = (const char *const *)s->options.listen;
     ws.listen_count = s->options.listen_count;
     ws.files = s->page.files;
@@ -158,7 +159,6 @@ static int make(struct server *s, struct chatroom_error *error)
     struct chatroom_config config = CHATROOM_CONFIG;
     int result;
 
-    page_init(&s->page, s->options.stage, s->options.mode);
     result = make_store(&s->options, &config.store, error);
     if (result != CHATROOM_OK)
         return result;

@@ -57,7 +57,7 @@ static const char *mode_word(enum chatroom_chat_mode mode)
     return mode == CHATROOM_CHAT_SIMPLE ? "simple" : mode == CHATROOM_CHAT_BOTH ? "both" : "full";
 }
 
-void page_init(struct page *ret_page, const char *stage, enum chatroom_chat_mode mode)
+void page_init(struct page *ret_page, const char *stage, enum chatroom_chat_mode mode, size_t message_bytes)
 {
     int size;
 
@@ -66,7 +66,7 @@ void page_init(struct page *ret_page, const char *stage, enum chatroom_chat_mode
         add(ret_page, page_embedded[i].name, page_embedded[i].bytes, page_embedded[i].size);
     /* A stage is letters, digits, _ and -: nothing to escape. */
     size = snprintf(ret_page->config, sizeof ret_page->config,
-                    "{\"stage\":\"%.128s\",\"mode\":\"%s\",\"version\":\"%.32s\"}\n", stage, mode_word(mode),
-                    chatroom_version());
+                    "{\"stage\":\"%.128s\",\"mode\":\"%s\",\"bytes\":%zu,\"version\":\"%.32s\"}\n", stage,
+                    mode_word(mode), message_bytes, chatroom_version());
     add(ret_page, "config.json", ret_page->config, (size_t)size);
 }

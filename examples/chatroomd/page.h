@@ -29,6 +29,6 @@ struct page {
 };
 
 /* Fills ret_page, which points into itself and the program: it must stay where it is while the transport lives. */
-void page_init(struct page *ret_page, const char *stage, enum chatroom_chat_mode mode);
+void page_init(struct page *ret_page, const char *stage, enum chatroom_chat_mode mode, size_t message_bytes);
 
 #endif

@@ -7,7 +7,7 @@ const ROOMS_MOST = 300; // buttons at once; the rest can be found by name
 const FILTER_FROM = 8; // rooms
 const HUES = 8; // classes in style.css
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const date = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const narrow = matchMedia("(max-width: 759px)");
@@ -68,7 +68,7 @@ export function showAway(what, until) {
   const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
   $("away").hidden = !what;
   $("away-what").textContent = what;
-  $("away-when").textContent = !until ? "" : seconds ? `Trying again in ${seconds} s.` : "Trying again…";
+  $("away-when").textContent = !until ? "" : seconds ? `Trying again in ${seconds}\u00a0s.` : "Trying again…";
 }
 
 /* An error stands where its cause stands: id is "name", "new-room", "text" … */
@@ -118,18 +118,17 @@ export function prepareDrawers() {
 
 function roomButton(room, current) {
   const button = make("button", "room");
-  const name = make("span", "", room);
+  const name = make("bdi", "", room);
   button.type = "button";
   button.dataset.room = room;
   button.title = room;
-  name.dir = "auto";
   if (current) button.setAttribute("aria-current", "true");
   button.append(name);
   return button;
 }
 
 function emptyRooms(count, found) {
-  if (count === 0) return "There is no room yet. Open the first one below: whoever is here sees it at once.";
+  if (count === 0) return "No room yet. Give one a name and open it:";
   if (found === 0) return "No room has that in its name.";
   return found > ROOMS_MOST ? `${plural(found - ROOMS_MOST, "more room", "more rooms")}: find one by its name.` : "";
 }
@@ -261,18 +260,19 @@ function nodesOfAll(entries, before, log, me) {
   return nodes;
 }
 
+let following = true; // the end is in sight, and stays there when something is added or the window changes
+let below = 0; // messages that came below the edge
+
 function atTheEnd() {
   const box = $("scroll");
   return box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_THE_END_PX;
 }
 
 export function toTheEnd() {
+  following = true;
   $("scroll").scrollTop = $("scroll").scrollHeight;
   showLatest(0);
 }
-
-/* How many messages are below the edge. */
-let below = 0;
 
 function showLatest(count) {
   below = count;
@@ -282,14 +282,17 @@ function showLatest(count) {
 
 export function prepareScroll() {
   $("latest").addEventListener("click", toTheEnd);
-  $("scroll").addEventListener("scroll", () => below && atTheEnd() && showLatest(0), { passive: true });
-  /* Who is at the end stays there when the keyboard of a phone comes up, or the field grows. */
-  let height = 0;
-  new ResizeObserver(() => {
-    const box = $("scroll");
-    if (height > box.clientHeight && box.scrollHeight - box.scrollTop - height < NEAR_THE_END_PX) toTheEnd();
-    height = box.clientHeight;
-  }).observe($("scroll"));
+  /* Only somebody who scrolls up has left the end: a window that shrinks moves it out of sight as well. */
+  let top = 0;
+  $("scroll").addEventListener("scroll", () => {
+    const now = $("scroll").scrollTop;
+    if (atTheEnd()) following = true;
+    else if (now < top) following = false;
+    top = now;
+    if (following && below) showLatest(0);
+  }, { passive: true });
+  const observer = new ResizeObserver(() => following && toTheEnd());
+  for (const id of ["scroll", "messages", "pending"]) observer.observe($(id));
 }
 
 /* The whole log anew. keep: what is in sight stays in sight, as when older messages came in above; else the end is shown. */
@@ -300,11 +303,12 @@ export function showLog(log, me, keep = false) {
   showOlder(log);
   if (keep) box.scrollTop = box.scrollHeight - fromEnd;
   else toTheEnd();
+  following = atTheEnd();
 }
 
 /* One more at the end. */
 export function showNew(entry, log, me) {
-  const follow = atTheEnd() || entry.author === me || entry.own;
+  const follow = following || entry.author === me || entry.own;
   $("messages").append(...nodesOf(entry, lastEntry, log, me));
   lastEntry = entry;
   showOlder(log);
@@ -347,10 +351,9 @@ function pendingOf(one, again, drop) {
 }
 
 export function showPending(list, again, drop) {
-  const follow = atTheEnd();
   $("pending").replaceChildren(...list.map((one) => pendingOf(one, again, drop)));
   if (list.length) $("messages-empty").hidden = true;
-  if (follow) toTheEnd();
+  if (following) toTheEnd();
 }
 
 /* ---- for those who listen ---- */

@@ -71,8 +71,9 @@ class Window:
             except (NoSuchElementException, StaleElementReferenceException, IndexError) as error:
                 trouble = error
             time.sleep(0.05)
-        raise AssertionError("the page did not get there: %s %s; state: %s; toast: %s; messages: %s" % (
-            why, trouble or "", self.text("state"), self.text("toast"), self.messages()[-5:]))
+        raise AssertionError("the page did not get there: %s %s; state: %s; errors: %s; messages: %s" % (
+            why, trouble or "", self.text("state"), self.driver.execute_script(
+                "return [...document.querySelectorAll('.error:not(:empty)')].map(e => e.textContent)"), self.messages()[-5:]))
 
     def find(self, id):
         return self.driver.find_element(By.ID, id)
@@ -148,7 +149,7 @@ class Window:
             pass
         return self.driver.execute_script(
             "if (window.hacked) return 'ran';"
-            "const bad = [...document.querySelectorAll('#messages *, #rooms *, #room-title *, #people *, #toast *')].filter(e =>"
+            "const bad = [...document.querySelectorAll('#messages *, #rooms *, #room-title *, #people *')].filter(e =>"
             " /^(script|img|iframe|a|body|details|input|video|source|math|style|template|b)$/i.test(e.localName) ||"
             " [...e.attributes].some(t => t.name.startsWith('on')));"
             "return bad.length ? 'element: ' + bad[0].outerHTML : ''")
@@ -290,7 +291,7 @@ class Page(unittest.TestCase):
         bob.wait(lambda: "Taken" in bob.rooms(), why="the room appears")
         bob.type("new-room", "Taken")
         bob.click("create-room")
-        bob.wait(lambda: bob.text("toast").strip(), why="the refusal is shown")
+        bob.wait(lambda: "already" in bob.text("new-room-error"), why="the refusal is shown where its cause is")
         pictures(bob, "5-refused")
         ann.leave("Taken")
         self.quiet(ann, bob)
