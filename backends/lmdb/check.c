@@ -58,12 +58,13 @@ static int check_metas(int fd, uint64_t file_size)
     return newest->last_page < file_size / newest->trees[0].pad ? CHATROOM_OK : CHATROOM_EFORMAT;
 }
 
-int lmdb_check_file(const char *path)
+int lmdb_check_file(const char *path, bool *ret_empty)
 {
     struct stat status;
     int rc, fd = open(path, O_RDONLY | O_CLOEXEC);
 
-    if (fd < 0 && errno == ENOENT)
+    *ret_empty = fd < 0 && errno == ENOENT;
+    if (*ret_empty)
         return CHATROOM_OK;
     if (fd < 0)
         return errno == EACCES ? CHATROOM_EACCES : CHATROOM_EIO;
@@ -71,8 +72,11 @@ int lmdb_check_file(const char *path)
         rc = CHATROOM_EIO;
     else if (!S_ISREG(status.st_mode))
         rc = CHATROOM_EFORMAT;
+    else if (status.st_size == 0)
+        rc = CHATROOM_OK;
     else
-        rc = status.st_size == 0 ? CHATROOM_OK : check_metas(fd, (uint64_t)status.st_size);
+        rc = check_metas(fd, (uint64_t)status.st_size);
+    *ret_empty = rc == CHATROOM_OK && status.st_size == 0;
     close(fd);
     return rc;
 }
