@@ -57,8 +57,9 @@ static bool fails(int fd)
     return true;
 }
 
-ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset);
-ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
+/* By its symbol: with 64 bit offsets the headers make another of the name. */
+ssize_t failing_pwrite(int fd, const void *bytes, size_t size, off_t offset) __asm__("pwrite");
+ssize_t failing_pwrite(int fd, const void *bytes, size_t size, off_t offset)
 {
     if (fails(fd)) {
         if (fault.kind != FAIL_SHORT)
