@@ -1,8 +1,8 @@
 /*
  * check.h: looks at a database file before LMDB maps it.
  *
- * LMDB trusts its file: a foreign one is an error at best, a truncated one ends the process with SIGBUS when a page beyond
- * the end is touched.
+ * LMDB trusts its file: a foreign one is an error at best, a truncated one ends the process with SIGBUS when a page
+ * beyond the end is touched.
  */
 #ifndef LMDB_CHECK_H
 #define LMDB_CHECK_H
