@@ -10,22 +10,16 @@
 #include <chatroom/backend/memory.h>
 #include <chatroom/chatroom.h>
 
-/*
- * A whole instance with the memory store and a transport of arrays: what is put in comes out of the next step, what is
- * sent stays in order. Public headers alone.
- */
+#include "wire.h"
+
+/* A whole instance with the memory store, and clients on a wire inside the test. Public headers alone. */
 
 enum { PEERS = 8, SAID = 64 };
 
 struct peer {
-    chatroom_connection *connection;
-    unsigned status; /* of the answer to its opening */
-    char *in[SAID];  /* messages to the server */
-    size_t in_count;
-    char *out[SAID]; /* ... and from it, not yet looked at */
+    size_t client;   /* of the wire */
+    char *out[SAID]; /* messages from the server, not yet looked at */
     size_t out_count;
-    bool opens, closes;
-    uint16_t close_code;
 };
 
 struct full_store {
@@ -36,7 +30,7 @@ struct full_store {
 struct fixture {
     chatroom *c;
     struct chatroom_now now;
-    chatroom_transport_port *port;
+    struct wire *wire;
     struct peer peers[PEERS];
     size_t count;
     struct full_store store;
@@ -59,94 +53,6 @@ static void *counting(void *arg, void *memory, size_t old_size, size_t size)
 }
 
 static const struct chatroom_alloc alloc = {counting, NULL};
-
-/* ---- the transport ---- */
-
-static int fake_open(void *self, chatroom_transport_port *port, struct chatroom_error *error)
-{
-    struct fixture *f = self;
-
-    (void)error;
-    f->port = port;
-    return CHATROOM_OK;
-}
-
-static void fake_accept(void *self, void *peer, const struct chatroom_answer *answer)
-{
-    (void)self;
-    ((struct peer *)peer)->status = answer->status;
-}
-
-static int fake_send(void *self, void *to, chatroom_frame *frame)
-{
-    struct peer *peer = to;
-    size_t size = chatroom_frame_payload_size(frame);
-    char *text = malloc(size + 1);
-
-    (void)self;
-    assert_non_null(text);
-    assert_true(peer->out_count < SAID);
-    chatroom_frame_payload(frame, text);
-    text[size] = '\0';
-    peer->out[peer->out_count++] = text;
-    return CHATROOM_OK;
-}
-
-static void fake_close(void *self, void *to, uint16_t code, chatroom_span reason)
-{
-    struct peer *peer = to;
-
-    (void)self;
-    (void)reason;
-    if (peer->close_code == 0)
-        peer->close_code = code;
-    peer->closes = true;
-}
-
-static void opening(struct fixture *f, struct peer *peer)
-{
-    static const struct chatroom_header agent = {{"User-Agent", 10}, {"planted-agent", 13}};
-    const struct chatroom_request_head head = {chatroom_str("/"), &agent, 1, chatroom_str("planted-address")};
-
-    peer->opens = false;
-    assert_int_equal(chatroom_transport_opening(f->port, peer, &head, &peer->connection), CHATROOM_OK);
-}
-
-static void fake_step(void *self, struct chatroom_now now)
-{
-    struct fixture *f = self;
-
-    (void)now;
-    for (size_t i = 0; i < f->count; i++) {
-        struct peer *peer = &f->peers[i];
-
-        if (peer->opens)
-            opening(f, peer);
-        for (size_t n = 0; n < peer->in_count && peer->status == 101; n++) {
-            chatroom_transport_message(peer->connection, CHATROOM_TEXT_MESSAGE, chatroom_str(peer->in[n]));
-            free(peer->in[n]);
-        }
-        if (peer->status == 101)
-            peer->in_count = 0;
-        if (peer->closes && peer->connection) {
-            chatroom_connection *connection = peer->connection;
-
-            peer->connection = NULL;
-            chatroom_transport_closed(connection, peer->close_code ? peer->close_code : 1005, chatroom_str(""),
-                                      peer->close_code ? CHATROOM_BY_SERVER : CHATROOM_BY_CLIENT);
-        }
-    }
-}
-
-static void fake_nothing(void *self)
-{
-    (void)self;
-}
-
-static const struct chatroom_transport_ops fake_ops = {
-    CHATROOM_TRANSPORT_OPS, .name = "fake",    .open = fake_open,    .accept = fake_accept,     .send = fake_send,
-    .close = fake_close,    .step = fake_step, .stop = fake_nothing, .close_all = fake_nothing,
-};
 
 /* ---- a store that can be full ---- */
 
@@ -188,10 +94,22 @@ static const struct chatroom_store_ops full_ops = {
 
 /* ---- a server and its clients ---- */
 
+static void collect(struct fixture *f, struct peer *peer)
+{
+    const char *text;
+
+    while ((text = wire_take(f->wire, peer->client))) {
+        assert_true(peer->out_count < SAID);
+        peer->out[peer->out_count++] = strdup(text);
+    }
+}
+
 static void run(struct fixture *f)
 {
     for (unsigned i = 0; i < 8; i++)
         assert_int_equal(chatroom_step(f->c, f->now), CHATROOM_OK);
+    for (size_t i = 0; i < f->count; i++)
+        collect(f, &f->peers[i]);
 }
 
 static void start_with(struct fixture *f, const struct chatroom_chat_options *options,
@@ -206,7 +124,8 @@ static void start_with(struct fixture *f, const struct chatroom_chat_options *op
     f->now = (struct chatroom_now){1000000000, INT64_C(1795467901000)};
     config.alloc = &alloc;
     config.limits = *limits;
-    config.transport = (struct chatroom_transport){&fake_ops, f};
+    f->wire = wire_new(true);
+    config.transport = wire_transport(f->wire);
     assert_int_equal(chatroom_memory_store(&f->store.inner), CHATROOM_OK);
     config.store = (struct chatroom_store){&full_ops, &f->store};
     assert_int_equal(chatroom_new(&config, &f->c, &error), CHATROOM_OK);
@@ -238,21 +157,20 @@ static struct peer *connect_peer(struct fixture *f)
     struct peer *peer = &f->peers[f->count++];
 
     assert_true(f->count <= PEERS);
-    peer->opens = true;
+    peer->client = wire_connect(f->wire, "/");
     run(f);
-    assert_int_equal(peer->status, 101);
+    assert_int_equal(wire_status(f->wire, peer->client), 101);
     return peer;
 }
 
-static void put(struct peer *peer, const char *text)
+static void put(struct fixture *f, struct peer *peer, const char *text)
 {
-    assert_true(peer->in_count < SAID);
-    peer->in[peer->in_count++] = strdup(text);
+    wire_send(f->wire, peer->client, text);
 }
 
 static void send_text(struct fixture *f, struct peer *peer, const char *text)
 {
-    put(peer, text);
+    put(f, peer, text);
     run(f);
 }
 
@@ -315,7 +233,7 @@ static void forget(struct fixture *f)
 
 static void close_peer(struct fixture *f, struct peer *peer)
 {
-    peer->closes = true;
+    wire_close(f->wire, peer->client, 1000);
     run(f);
 }
 
@@ -341,6 +259,7 @@ static void stop(struct fixture *f)
     assert_true(chatroom_stopped(f->c));
     chatroom_free(f->c);
     forget(f);
+    wire_free(f->wire);
     assert_int_equal(blocks, 0);
 }
 
@@ -402,11 +321,11 @@ static void chat__requests_in_one_go(void **state)
     start(&f, CHATROOM_CHAT_FULL);
     struct peer *ann = connect_peer(&f);
 
-    put(ann, "{\"action\":\"register\",\"value\":\"ann\"}");
-    put(ann, "{\"action\":\"new-room\",\"value\":\"den\"}");
-    put(ann, "{\"action\":\"dispatch\",\"value\":\"1\"}");
-    put(ann, "{\"action\":\"leave-room\"}");
-    put(ann, "{\"action\":\"dispatch\",\"value\":\"2\"}");
+    put(&f, ann, "{\"action\":\"register\",\"value\":\"ann\"}");
+    put(&f, ann, "{\"action\":\"new-room\",\"value\":\"den\"}");
+    put(&f, ann, "{\"action\":\"dispatch\",\"value\":\"1\"}");
+    put(&f, ann, "{\"action\":\"leave-room\"}");
+    put(&f, ann, "{\"action\":\"dispatch\",\"value\":\"2\"}");
     run(&f);
     expect(ann, "{\"type\":\"signup\",\"updateStatus\":\"SUCCESS\",\"rooms\":[],\"name\":\"ann\"}");
     expect(ann, "{\"type\":\"single-room\",\"message\":\"den\"}");
@@ -479,7 +398,7 @@ static void chat__T17_creating_is_atomic(void **state)
     for (size_t i = 0; i < 4; i++)
         member(&f, "racer", NULL);
     for (size_t i = 0; i < 4; i++)
-        put(&f.peers[i], "{\"action\":\"new-room\",\"value\":\"den\"}");
+        put(&f, &f.peers[i], "{\"action\":\"new-room\",\"value\":\"den\"}");
     run(&f);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(f.peers[i].out_count, 2);
@@ -1010,28 +929,28 @@ static void chat__T38_nothing_of_a_connection_leaks(void **state)
     (void)state;
     start(&f, CHATROOM_CHAT_BOTH);
     struct peer *ann = connect_peer(&f), *bob = connect_peer(&f);
-    chatroom_span id = chatroom_transport_connection_id(ann->connection);
+    chatroom_span id = wire_id(f.wire, ann->client);
     char secret[32] = "";
 
     memcpy(secret, id.bytes, id.size);
-    put(ann, "{\"action\":\"register\",\"value\":\"ann\"}");
-    put(bob, "{\"action\":\"register\",\"value\":\"bob\"}");
-    put(ann, "{\"action\":\"new-room\",\"value\":\"den\"}");
+    put(&f, ann, "{\"action\":\"register\",\"value\":\"ann\"}");
+    put(&f, bob, "{\"action\":\"register\",\"value\":\"bob\"}");
+    put(&f, ann, "{\"action\":\"new-room\",\"value\":\"den\"}");
     run(&f);
-    put(bob, "{\"action\":\"join-room\",\"value\":\"den\"}");
-    put(ann, "{\"action\":\"dispatch\",\"value\":\"x\",\"id\":\"1\"}");
-    put(ann, "{\"action\":\"dispatch\",\"value\":\"x\",\"name\":\"no-rooms\"}");
+    put(&f, bob, "{\"action\":\"join-room\",\"value\":\"den\"}");
+    put(&f, ann, "{\"action\":\"dispatch\",\"value\":\"x\",\"id\":\"1\"}");
+    put(&f, ann, "{\"action\":\"dispatch\",\"value\":\"x\",\"name\":\"no-rooms\"}");
     run(&f);
-    put(bob, "{\"action\":\"members\"}");
-    put(bob, "{\"action\":\"history\"}");
-    put(bob, "{\"action\":\"x\"}");
-    put(bob, "{\"action\":\"leave-room\"}");
-    put(ann, "{\"action\":\"leave-room\"}");
+    put(&f, bob, "{\"action\":\"members\"}");
+    put(&f, bob, "{\"action\":\"history\"}");
+    put(&f, bob, "{\"action\":\"x\"}");
+    put(&f, bob, "{\"action\":\"leave-room\"}");
+    put(&f, ann, "{\"action\":\"leave-room\"}");
     run(&f);
     assert_true(ann->out_count >= 6 && bob->out_count >= 8);
     for (size_t i = 0; i < 2; i++)
         for (size_t n = 0; n < f.peers[i].out_count; n++) {
-            assert_null(strstr(f.peers[i].out[n], "planted"));
+            assert_null(strstr(f.peers[i].out[n], "192.0.2.1"));
             assert_null(strstr(f.peers[i].out[n], secret));
         }
     stop(&f);
@@ -1116,13 +1035,13 @@ static void chat__F20_any_allocation_fails(void **state)
 
             send_text(&f, bob, "{\"action\":\"dispatch\",\"value\":\"before\"}");
             forget(&f);
-            put(ann, texts[i]);
+            put(&f, ann, texts[i]);
             fails_in = n;
             run(&f);
             failed |= fails_in == 1;
             fails_in = 0;
             forget(&f);
-            if (bob->connection) {
+            if (wire_close_code(f.wire, bob->client) == 0) {
                 send_text(&f, bob, "{\"action\":\"dispatch\",\"value\":\"after\"}");
                 assert_true(bob->out_count >= 1);
             }
