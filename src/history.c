@@ -74,8 +74,8 @@ static void turn(struct chatroom_entry *entries, size_t count)
 }
 
 /*
- * A store that commits many writes at once may have read beyond what has been announced. Those entries come to the members
- * next, as any others do: here they would be heard twice.
+ * A store that commits many writes at once may have read beyond what has been announced. Those entries come to the
+ * members next, as any others do: here they would be heard twice.
  */
 static size_t announced(const struct cr_history *h, const struct chatroom_entry *entries, size_t count)
 {
