@@ -97,7 +97,8 @@ struct cr_history {
     chatroom_history_fn *then;
     void *then_arg;
     struct cr_page page;
-    uint64_t seen; /* seq of the last entry on the page */
+    uint64_t newest; /* of the room when the page was asked for: it holds nothing beyond */
+    uint64_t seen;   /* seq of the last entry on the page */
 };
 
 struct chatroom_request {
@@ -113,6 +114,7 @@ struct chatroom_request {
     bool scanned, is_object;
     struct chatroom_request_info info;
     char request_id[CR_ID_SIZE];
+    size_t held_bytes; /* counted by the instance */
     chatroom_span body;
     size_t member_count;
     struct cr_chunk *chunks;
@@ -224,6 +226,7 @@ struct chatroom {
     struct cr_deferred deferred, abandoned; /* in the order of their deadlines */
     size_t loose;                           /* requests of the host under way */
     size_t open_count;
+    size_t held_bytes; /* of messages that are not through */
     char *scratch; /* for texts whose length is not known beforehand */
     size_t scratch_size;
     chatroom_entry_fn *write_entry;

@@ -103,6 +103,7 @@ int lmdb_engine_read(struct lmdb_engine *e, MDB_txn *txn, struct chatroom_ticket
     int rc;
 
     r.room = lmdb_table_find(&e->table, ticket->read.room);
+    ticket->read.ret_epoch = r.room ? lmdb_epoch_of(e, r.room->number) : 0;
     if (!r.room)
         return CHATROOM_OK;
     rc = mdb_cursor_open(txn, e->index, &r.cursor);

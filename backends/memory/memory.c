@@ -523,6 +523,7 @@ static int memory_read(void *self, struct chatroom_ticket *ticket)
 {
     const struct life *life = life_find(self, ticket->read.room);
 
+    ticket->read.ret_epoch = life ? epoch_of(self, life) : 0;
     if (life && ticket->read.kind == CHATROOM_READ_FROM)
         read_from(ticket, life);
     else if (life)
