@@ -40,6 +40,7 @@ static const char help[] =
     "  --config FILE        read options from an INI file, \"name = value\"; flags win\n"
     "  --listen ADDR:PORT   listen there (127.0.0.1:8080); port 0: any free one\n"
     "  --listen unix:PATH   ... or on a local socket; may be given several times\n"
+    "  --origin ORIGIN      web pages from there may connect as well, such as https://chat.example; *: from anywhere\n"
     "  --data DIR           keep rooms and messages there (./chatroom-data)\n"
     "  --memory             keep them in memory, until the server ends\n"
     "  --durability WORD    commit: what was shown is on disk, even after a power cut (the default)\n"
@@ -73,6 +74,8 @@ static int exit_code_of(int result)
     switch (result) {
     case CHATROOM_OK:
         return EXIT_DONE;
+    case CHATROOM_EINVAL: /* what options.c lets pass and the backend looks at more closely */
+        return EXIT_USAGE;
     case CHATROOM_EADDRINUSE:
         return EXIT_ADDRESS_TAKEN;
     case CHATROOM_EACCES:
@@ -126,8 +129,10 @@ static int make_transport(struct server *s, struct chatroom_error *error)
     if (s->options.no_rate_limits)
         ws.connects_per_second = ws.address_connections = 0;
     page_init(&s->page, s->options.stage, s->options.mode, ws.frame_bytes ? ws.frame_bytes : ws.message_bytes);
-    ws.listen = (const char *const *)s->options.listen;
-    ws.listen_count = s->options.listen_count;
+    ws.listen = (const char *const *)s->options.listen.items;
+    ws.listen_count = s->options.listen.count;
+    ws.origins = (const char *const *)s->options.origins.items;
+    ws.origin_count = s->options.origins.count;
     ws.files = s->page.files;
     ws.file_count = s->page.count;
     return chatroom_ws_epoll(&ws, &s->transport, error);

@@ -13,6 +13,7 @@
 enum option_name {
     CONFIG = 1,
     LISTEN,
+    ORIGIN,
     DATA,
     MEMORY,
     STAGE,
@@ -30,6 +31,7 @@ enum option_name {
 static const struct option names[] = {
     {"config", required_argument, NULL, CONFIG},
     {"listen", required_argument, NULL, LISTEN},
+    {"origin", required_argument, NULL, ORIGIN},
     {"data", required_argument, NULL, DATA},
     {"memory", no_argument, NULL, MEMORY},
     {"stage", required_argument, NULL, STAGE},
@@ -153,19 +155,32 @@ static bool is_address(const char *text)
     return inet_pton(AF_INET6, host + 1, &binary) == 1;
 }
 
+static bool add(struct source *s, const char *name, struct options_list *list, const char *value)
+{
+    if (list->count == OPTIONS_LIST_MOST)
+        return refuse_option(s, name, "is given more than 16 times");
+    if (!set_text(s, name, &list->items[list->count], value))
+        return false;
+    list->count++;
+    return true;
+}
+
 static bool add_listen(struct source *s, const char *value)
 {
-    struct options *o = &s->values;
-
     if (!is_address(value))
         return refuse_option(s, "listen",
                              "needs ADDRESS:PORT in numbers, such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH");
-    if (o->listen_count == OPTIONS_LISTEN_MOST)
-        return refuse_option(s, "listen", "is given more than 16 times");
-    if (!set_text(s, "listen", &o->listen[o->listen_count], value))
-        return false;
-    o->listen_count++;
-    return true;
+    return add(s, "listen", &s->values.listen, value);
+}
+
+/* As a browser sends it: without a path. The transport looks at the host more closely. */
+static bool add_origin(struct source *s, const char *value)
+{
+    const char *host = strstr(value, "://");
+
+    if (strcmp(value, "*") != 0 && (!host || host == value || !host[3] || strpbrk(host + 3, "/ ")))
+        return refuse_option(s, "origin", "needs SCHEME://HOST, such as https://chat.example, or * for any");
+    return add(s, "origin", &s->values.origins, value);
 }
 
 static bool set_stage(struct source *s, const char *value)
@@ -193,6 +208,8 @@ static bool set_option(struct source *s, enum option_name option, const char *na
         return set_path(s, name, &o->config, value);
     case LISTEN:
         return add_listen(s, value);
+    case ORIGIN:
+        return add_origin(s, value);
     case DATA:
         return set_path(s, name, &o->data, value);
     case STAGE:
@@ -232,13 +249,21 @@ static bool set_option(struct source *s, enum option_name option, const char *na
 
 static bool take(struct source *s, enum option_name option, const char *name, const char *value)
 {
-    if (s->given[option] && option != LISTEN)
+    if (s->given[option] && option != LISTEN && option != ORIGIN)
         return refuse_option(s, name, "is given twice");
     s->given[option] = s->file ? s->line : 1;
     return set_option(s, option, name, value);
 }
 
 /* ---- what does not go together ---------------------------------------------------------------------------------- */
+
+static bool has(const struct options_list *list, const char *item)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], item) == 0)
+            return true;
+    return false;
+}
 
 /* Within one source: a flag may well overrule what the file says. */
 static bool check_together(struct source *s)
@@ -250,6 +275,9 @@ static bool check_together(struct source *s)
         return refuse_option(s, "memory", "contradicts data: the one keeps nothing, the other says where to keep it");
     if (o->memory && s->given[DURABILITY])
         return refuse_option(s, "memory", "contradicts durability: memory is never durable");
+    s->line = s->given[ORIGIN];
+    if (o->origins.count > 1 && has(&o->origins, "*"))
+        return refuse_option(s, "origin", "* means any already; it stands alone");
     s->line = s->given[KEEP_EMPTY_ROOMS];
     if (o->keep_empty_rooms && s->given[MODE] && o->mode == CHATROOM_CHAT_SIMPLE)
         return refuse_option(s, "keep-empty-rooms", "contradicts mode: there are no rooms in simple mode");
@@ -381,11 +409,11 @@ static void move_text(char **to, char **from)
     *from = NULL;
 }
 
-static void move_listen(struct options *to, struct options *from)
+static void move_list(struct options_list *to, struct options_list *from)
 {
-    for (size_t i = 0; i < OPTIONS_LISTEN_MOST; i++)
-        move_text(&to->listen[i], &from->listen[i]);
-    to->listen_count = from->listen_count;
+    for (size_t i = 0; i < OPTIONS_LIST_MOST; i++)
+        move_text(&to->items[i], &from->items[i]);
+    to->count = from->count;
 }
 
 /* Lays what was given in s over o. --data takes a memory of the file back, and --memory its data. */
@@ -397,7 +425,9 @@ static void lay_over(struct options *o, struct source *s)
     if (s->given[CONFIG])
         move_text(&o->config, &v->config);
     if (s->given[LISTEN])
-        move_listen(o, v);
+        move_list(&o->listen, &v->listen);
+    if (s->given[ORIGIN])
+        move_list(&o->origins, &v->origins);
     if (s->given[DATA])
         move_text(&o->data, &v->data);
     if (s->given[STAGE])
@@ -457,8 +487,10 @@ bool options_read(int argc, char **argv, struct options *ret_options, struct cha
 
 void options_fini(struct options *options)
 {
-    for (size_t i = 0; i < OPTIONS_LISTEN_MOST; i++)
-        free(options->listen[i]);
+    for (size_t i = 0; i < OPTIONS_LIST_MOST; i++) {
+        free(options->listen.items[i]);
+        free(options->origins.items[i]);
+    }
     free(options->config);
     free(options->data);
     free(options->stage);

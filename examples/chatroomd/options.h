@@ -11,7 +11,7 @@
 #include <chatroom/backend/lmdb.h>
 #include <chatroom/chatroom.h>
 
-#define OPTIONS_LISTEN_MOST 16
+#define OPTIONS_LIST_MOST 16
 
 enum options_wish {
     OPTIONS_RUN,
@@ -19,11 +19,17 @@ enum options_wish {
     OPTIONS_VERSION,
 };
 
+/* What may be given several times. */
+struct options_list {
+    char *items[OPTIONS_LIST_MOST];
+    size_t count;
+};
+
 struct options {
     enum options_wish wish;
-    char *config; /* NULL: none */
-    char *listen[OPTIONS_LISTEN_MOST];
-    size_t listen_count; /* at least 1 after options_read() */
+    char *config;                /* NULL: none */
+    struct options_list listen;  /* at least 1 after options_read() */
+    struct options_list origins; /* web pages elsewhere that may connect; "*": any */
     char *data;
     bool memory;
     char *stage;

@@ -108,8 +108,8 @@ static void options__nothing_given_means_the_defaults(void **state)
 
     (void)state;
     assert_int_equal(o.wish, OPTIONS_RUN);
-    assert_int_equal(o.listen_count, 1);
-    assert_string_equal(o.listen[0], "127.0.0.1:8080");
+    assert_int_equal(o.listen.count, 1);
+    assert_string_equal(o.listen.items[0], "127.0.0.1:8080");
     assert_string_equal(o.data, "./chatroom-data");
     assert_string_equal(o.stage, "development");
     assert_int_equal(o.mode, CHATROOM_CHAT_FULL);
@@ -122,14 +122,17 @@ static void options__nothing_given_means_the_defaults(void **state)
 
 static void options__every_flag_is_heard(void **state)
 {
-    struct options o = accepted(WORDS("--listen", "[::1]:0", "--listen=unix:/run/x.sock", "--data", "/srv/chat",
-                                      "--stage", "prod_1", "--mode", "both", "--keep-empty-rooms", "--no-rate-limits",
-                                      "--profile", "aws", "--durability", "async", "--log-level", "debug"));
+    struct options o =
+        accepted(WORDS("--listen", "[::1]:0", "--listen=unix:/run/x.sock", "--origin", "https://chat.example", "--data",
+                       "/srv/chat", "--stage", "prod_1", "--mode", "both", "--keep-empty-rooms", "--no-rate-limits",
+                       "--profile", "aws", "--durability", "async", "--log-level", "debug"));
 
     (void)state;
-    assert_int_equal(o.listen_count, 2);
-    assert_string_equal(o.listen[0], "[::1]:0");
-    assert_string_equal(o.listen[1], "unix:/run/x.sock");
+    assert_int_equal(o.listen.count, 2);
+    assert_string_equal(o.listen.items[0], "[::1]:0");
+    assert_string_equal(o.listen.items[1], "unix:/run/x.sock");
+    assert_int_equal(o.origins.count, 1);
+    assert_string_equal(o.origins.items[0], "https://chat.example");
     assert_string_equal(o.data, "/srv/chat");
     assert_string_equal(o.stage, "prod_1");
     assert_int_equal(o.mode, CHATROOM_CHAT_BOTH);
@@ -215,6 +218,23 @@ static void options__a_bad_value_is_refused_with_its_option(void **state)
     refused(WORDS("--config", "/"), "--config: cannot read /: Is a directory");
 }
 
+static void options__an_origin_is_scheme_and_host(void **state)
+{
+    static const char *const bad[] = {"", "chat.example", "https://", "://x", "https://x/", "https://x y", "null"};
+    struct options o = accepted(WORDS("--origin", "http://a:8080", "--origin", "https://[::1]"));
+
+    (void)state;
+    assert_int_equal(o.origins.count, 2);
+    options_fini(&o);
+    o = accepted(WORDS("--origin", "*"));
+    assert_int_equal(o.origins.count, 1);
+    options_fini(&o);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        refused(WORDS("--origin", bad[i]), "--origin: needs SCHEME://HOST, such as https://chat.example, or * for any");
+    refused(WORDS("--origin", "*", "--origin", "https://x"), "--origin: * means any already; it stands alone");
+    file_refused("origin = https://x/\n", "1: origin: needs SCHEME://HOST, such as https://chat.example, or * for any");
+}
+
 static void options__a_socket_path_must_fit(void **state)
 {
     char address[5 + 108 + 1] = "unix:";
@@ -250,7 +270,7 @@ static void options__seventeen_addresses_are_too_many(void **state)
     for (size_t i = 0; i < 32; i++)
         words[i] = i % 2 ? "127.0.0.1:0" : "--listen";
     o = accepted(words);
-    assert_int_equal(o.listen_count, 16);
+    assert_int_equal(o.listen.count, 16);
     options_fini(&o);
     words[32] = "--listen";
     words[33] = "127.0.0.1:0";
@@ -275,8 +295,8 @@ static void options__the_file_takes_the_same_names(void **state)
                                      "log-level = warn");
 
     (void)state;
-    assert_int_equal(o.listen_count, 2);
-    assert_string_equal(o.listen[1], "[::1]:2");
+    assert_int_equal(o.listen.count, 2);
+    assert_string_equal(o.listen.items[1], "[::1]:2");
     assert_string_equal(o.data, "/srv/chat");
     assert_string_equal(o.stage, "prod");
     assert_int_equal(o.mode, CHATROOM_CHAT_BOTH);
@@ -295,8 +315,8 @@ static void options__flags_win_over_the_file(void **state)
     (void)state;
     write_file(text, strlen(text));
     o = accepted(WORDS("--listen", "127.0.0.1:3", "--config", path, "--data", "x", "--stage", "b", "--mode", "full"));
-    assert_int_equal(o.listen_count, 1);
-    assert_string_equal(o.listen[0], "127.0.0.1:3");
+    assert_int_equal(o.listen.count, 1);
+    assert_string_equal(o.listen.items[0], "127.0.0.1:3");
     assert_string_equal(o.data, "x");
     assert_false(o.memory);
     assert_string_equal(o.stage, "b");
@@ -383,6 +403,7 @@ int main(void)
         cmocka_unit_test(options__help_and_version_are_wishes),
         cmocka_unit_test(options__an_unknown_flag_is_refused_by_name),
         cmocka_unit_test(options__a_bad_value_is_refused_with_its_option),
+        cmocka_unit_test(options__an_origin_is_scheme_and_host),
         cmocka_unit_test(options__a_socket_path_must_fit),
         cmocka_unit_test(options__contradictions_are_refused),
         cmocka_unit_test(options__seventeen_addresses_are_too_many),
