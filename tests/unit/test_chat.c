@@ -24,8 +24,9 @@ struct peer {
 
 struct odd_store {
     struct chatroom_store inner;
-    int failure; /* of every write, as its completion */
-    bool eager;  /* a read is answered when the next entry is stored, and shows that one too */
+    int failure;    /* of every write, as its completion */
+    uint64_t epoch; /* of the room written to last */
+    bool eager;     /* a read is answered when the next entry is stored, and shows that one too */
     struct chatroom_ticket *waiting;
     char *entries[4];
     size_t sizes[4], count;
@@ -72,6 +73,7 @@ static void answer_eagerly(struct odd_store *odd)
 {
     for (size_t i = odd->count; i > 0; i--)
         assert_true(chatroom_read_row(odd->waiting, i, chatroom_bytes(odd->entries[i - 1], odd->sizes[i - 1])));
+    odd->waiting->read.ret_epoch = odd->epoch;
     chatroom_read_done(odd->waiting, CHATROOM_OK);
     odd->waiting = NULL;
 }
@@ -97,7 +99,10 @@ static int odd_submit(void *self, struct chatroom_ticket *ticket)
         if (odd->waiting)
             answer_eagerly(odd);
     }
-    return odd->inner.ops->submit(odd->inner.self, ticket);
+    int result = odd->inner.ops->submit(odd->inner.self, ticket);
+
+    odd->epoch = ticket->writes[0].ret_epoch; /* completed, and not taken by the core yet */
+    return result;
 }
 
 static int odd_read(void *self, struct chatroom_ticket *ticket)
