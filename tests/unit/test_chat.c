@@ -101,7 +101,8 @@ static int odd_submit(void *self, struct chatroom_ticket *ticket)
     }
     int result = odd->inner.ops->submit(odd->inner.self, ticket);
 
-    odd->epoch = ticket->writes[0].ret_epoch; /* completed, and not taken by the core yet */
+    if (ticket->writes[0].kind == CHATROOM_APPEND)
+        odd->epoch = ticket->writes[0].ret_epoch; /* completed, and not taken by the core yet */
     return result;
 }
 
