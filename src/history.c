@@ -85,23 +85,11 @@ static void turn(struct chatroom_entry *entries, size_t count)
     }
 }
 
-/*
- * A store that commits many writes at once may have read beyond what has been announced. Those entries come to the
- * members next, as any others do: here they would be heard twice.
- */
-static size_t announced(const struct cr_history *h, const struct chatroom_entry *entries, size_t count)
-{
-    while (count > 0 && entries[count - 1].seq > h->room->newest)
-        count--;
-    return count;
-}
-
 int cr_history_give(chatroom_request *request)
 {
     struct cr_history *h = &request->history;
     struct chatroom_entry *entries;
-    struct chatroom_history history = {
-        .room = cr_room_name(h->room), .epoch = h->room->epoch, .newest = h->newest};
+    struct chatroom_history history = {.room = cr_room_name(h->room), .epoch = h->room->epoch, .newest = h->newest};
     int status = request->ticket.status, decoded;
 
     if (request->ticket.store.read.ret_epoch != h->room->epoch)
@@ -117,7 +105,6 @@ int cr_history_give(chatroom_request *request)
         return status;
     if (!rises(h))
         turn(entries, history.count);
-    history.count = announced(h, entries, history.count);
     history.entries = entries;
     h->seen = history.count > 0 ? entries[history.count - 1].seq : 0;
     history.more = h->page.full || status != CHATROOM_OK;

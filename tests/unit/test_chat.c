@@ -68,12 +68,24 @@ static int odd_open(void *self, chatroom_store_port *port, struct chatroom_error
     return odd->inner.ops->open(odd->inner.self, port, error);
 }
 
+static bool is_asked_for(const struct chatroom_read *read, uint64_t seq)
+{
+    return read->kind == CHATROOM_READ_FROM ? seq >= read->seq : seq < read->seq;
+}
+
 /* What was read is completed before what was stored, as it was asked for, and yet shows it. */
 static void answer_eagerly(struct odd_store *odd)
 {
-    for (size_t i = odd->count; i > 0; i--)
-        assert_true(chatroom_read_row(odd->waiting, i, chatroom_bytes(odd->entries[i - 1], odd->sizes[i - 1])));
-    odd->waiting->read.ret_epoch = odd->epoch;
+    struct chatroom_read *read = &odd->waiting->read;
+
+    read->ret_epoch = odd->epoch;
+    for (size_t i = 0; i < odd->count; i++) {
+        size_t seq = read->kind == CHATROOM_READ_FROM ? i + 1 : odd->count - i;
+
+        if (is_asked_for(read, seq))
+            assert_true(
+                chatroom_read_row(odd->waiting, seq, chatroom_bytes(odd->entries[seq - 1], odd->sizes[seq - 1])));
+    }
     chatroom_read_done(odd->waiting, CHATROOM_OK);
     odd->waiting = NULL;
 }
@@ -89,20 +101,20 @@ static void remember(struct odd_store *odd, chatroom_span entry)
 static int odd_submit(void *self, struct chatroom_ticket *ticket)
 {
     struct odd_store *odd = self;
+    bool is_entry = odd->eager && ticket->writes[0].kind == CHATROOM_APPEND;
+    int result;
 
     if (odd->failure != CHATROOM_OK) {
         chatroom_write_done(ticket, odd->failure);
         return CHATROOM_OK;
     }
-    if (odd->eager && ticket->writes[0].kind == CHATROOM_APPEND) {
+    if (is_entry)
         remember(odd, ticket->writes[0].value);
-        if (odd->waiting)
-            answer_eagerly(odd);
-    }
-    int result = odd->inner.ops->submit(odd->inner.self, ticket);
-
-    if (ticket->writes[0].kind == CHATROOM_APPEND)
-        odd->epoch = ticket->writes[0].ret_epoch; /* completed, and not taken by the core yet */
+    if (is_entry && odd->waiting)
+        answer_eagerly(odd);
+    result = odd->inner.ops->submit(odd->inner.self, ticket);
+    if (is_entry)
+        odd->epoch = ticket->writes[0].ret_epoch;
     return result;
 }
 
@@ -592,6 +604,14 @@ static void chat__P2_a_page_ends_where_live_messages_begin(void **state)
            "\"content\":\"1\",\"time\":\"11/23/2026, 09:05:01 PM\",\"ts\":1795467901000,\"seq\":1}],\"room\":\"den\","
            "\"epoch\":\"#\",\"newest\":1,\"more\":false}");
     expect(ann, "{\"message\":\"2\",\"user\":\"bob\",\"type\":\"client-message\",\"room\":\"den\",\"seq\":2,\"ts\":"
+                "1795467901000}");
+    forget(&f);
+    send_text(&f, ann, "{\"action\":\"history\",\"after\":1}");
+    send_text(&f, bob, "{\"action\":\"dispatch\",\"value\":\"3\"}");
+    expect(ann, "{\"type\":\"history\",\"room\":\"den\",\"epoch\":\"#\",\"newest\":2,\"more\":false,\"messages\":[{"
+                "\"user\":\"bob\","
+                "\"content\":\"2\",\"time\":\"11/23/2026, 09:05:01 PM\",\"ts\":1795467901000,\"seq\":2}]}");
+    expect(ann, "{\"message\":\"3\",\"user\":\"bob\",\"type\":\"client-message\",\"room\":\"den\",\"seq\":3,\"ts\":"
                 "1795467901000}");
     forget(&f);
     f.store.eager = false;
