@@ -1,12 +1,12 @@
 /*
  * store.h: for those who write a store. Users of the library need not open it.
  *
- * A store keeps rooms, each a record and a log of entries, and sessions, each a record. It is told to write, says later
- * that the write is safe, and only then does anybody see the effect. A simple store does the work inside submit() and
- * completes there; a threaded or remote one completes when it can.
+ * A store keeps rooms, each a record and a log of entries, and sessions, each a record. It is told to write, says later that
+ * the write is safe, and only then does anybody see the effect. A simple store does the work inside submit() and completes
+ * there; a threaded or remote one completes when it can.
  *
- * Threads: ops are called on the owner's thread. chatroom_write_done(), chatroom_read_row() and chatroom_read_done()
- * may be called from any thread, also from inside the op. chatroom_store_found_*() only from inside open().
+ * Threads: ops are called on the owner's thread. chatroom_write_done(), chatroom_read_row() and chatroom_read_done() may be
+ * called from any thread, also from inside the op. chatroom_store_found_*() only from inside open().
  *
  * Bytes: everything reachable from a ticket is borrowed from submit() or read() until its completion.
  */
@@ -40,18 +40,16 @@ struct chatroom_write {
     chatroom_span value; /* the record or the entry */
     chatroom_span once;  /* APPEND: at most CHATROOM_KEY_MAX bytes, or empty. See below. */
     uint64_t seq;        /* TRIM */
-    uint64_t ret_seq;    /* APPEND: the entry's place in its log, from 1 rising by one. CREATE_ROOM, WRITE_ROOM: the
-                            newest, 0 if none */
-    uint64_t ret_epoch;  /* APPEND, CREATE_ROOM, WRITE_ROOM: changes whenever seqs of that room name may mean other
-                            entries than before */
-    bool ret_again; /* APPEND: once was known already; ret_seq is that of the first time and nothing was appended */
+    uint64_t ret_seq;    /* APPEND: the entry's place in its log, from 1 rising by one. CREATE_ROOM, WRITE_ROOM: the newest, 0 if none */
+    uint64_t ret_epoch;  /* APPEND, CREATE_ROOM, WRITE_ROOM: changes whenever seqs of that room name may mean other entries than before */
+    bool ret_again;      /* APPEND: once was known already; ret_seq is that of the first time and nothing was appended */
 };
 
 #define CHATROOM_KEY_MAX 400
 
 /*
- * once: an APPEND to the same room with the same once as an earlier one is the earlier one again. A store remembers at
- * least the last CHATROOM_ONCE_WINDOW entries that it appended with one, across restarts if it is durable.
+ * once: an APPEND to the same room with the same once as an earlier one is the earlier one again. A store remembers at least
+ * the last CHATROOM_ONCE_WINDOW entries that it appended with one, across restarts if it is durable.
  */
 #define CHATROOM_ONCE_WINDOW 16384
 
@@ -89,34 +87,33 @@ struct chatroom_store_ops {
 
     /*
      * Must. Called once, before anything else; may wait. Recovers what is there and reports every room with
-     * chatroom_store_found_room() and every session that a dead process left behind with
-     * chatroom_store_found_session(). Errors: EBUSY another process or instance has it; EFORMAT not ours or of another
-     * version; EACCES; ENOSPC; EIO; ENOMEM; ECORRUPT. Fills error. After an error only close() follows.
+     * chatroom_store_found_room() and every session that a dead process left behind with chatroom_store_found_session().
+     * Errors: EBUSY another process or instance has it; EFORMAT not ours or of another version; EACCES; ENOSPC; EIO; ENOMEM;
+     * ECORRUPT. Fills error. After an error only close() follows.
      */
     int (*open)(void *self, chatroom_store_port *port, struct chatroom_error *error);
 
     /*
-     * Must. Takes ticket->writes, which become true together or not at all, and never waits for anything slower than
-     * memory. Tickets complete in the order in which they were submitted. Errors: EAGAIN the queue is full, ENOMEM,
-     * ECLOSED; then nothing was taken and the ticket will not complete. What is wrong with the group itself is a
-     * completion: EEXIST, ENOENT, EINVAL a key is too long; and so is what befell it: ENOSPC, ENOMEM, EIO, EUNSURE.
+     * Must. Takes ticket->writes, which become true together or not at all, and never waits for anything slower than memory.
+     * Tickets complete in the order in which they were submitted. Errors: EAGAIN the queue is full, ENOMEM, ECLOSED;
+     * then nothing was taken and the ticket will not complete. What is wrong with the group itself is a completion: EEXIST,
+     * ENOENT, EINVAL a key is too long; and so is what befell it: ENOSPC, ENOMEM, EIO, EUNSURE.
      */
     int (*submit)(void *self, struct chatroom_ticket *ticket);
 
-    /* May. The tick is over: what was submitted since the last flush() makes a good transaction. Absent: each submit()
-     * stands alone. */
+    /* May. The tick is over: what was submitted since the last flush() makes a good transaction. Absent: each submit() stands alone. */
     void (*flush)(void *self);
 
     /*
-     * Must. Answers ticket->read with chatroom_read_row() for each row and then one chatroom_read_done(). Sees
-     * everything that was submitted before it, nothing half done, and maybe what was submitted later. A room that does
-     * not exist has no rows. Errors: as submit().
+     * Must. Answers ticket->read with chatroom_read_row() for each row and then one chatroom_read_done(). Sees everything
+     * that was submitted before it, nothing half done, and maybe what was submitted later. A room that does not exist has
+     * no rows. Errors: as submit().
      */
     int (*read)(void *self, struct chatroom_ticket *ticket);
 
     /*
-     * Must. Finishes what was submitted, completes every ticket (with ECLOSED if need be) and releases self. The last
-     * call it sees; also after a failed open(), or without one. May wait.
+     * Must. Finishes what was submitted, completes every ticket (with ECLOSED if need be) and releases self. The last call it
+     * sees; also after a failed open(), or without one. May wait.
      */
     void (*close)(void *self);
 
@@ -131,13 +128,12 @@ struct chatroom_store {
     void *self;
 };
 
-/* Completes a submitted ticket, exactly once, with CHATROOM_OK or the failure of the whole group. EUNSURE: it may be
- * there after a restart. */
+/* Completes a submitted ticket, exactly once, with CHATROOM_OK or the failure of the whole group. EUNSURE: it may be there after a restart. */
 CHATROOM_API void chatroom_write_done(struct chatroom_ticket *ticket, int status);
 
 /*
- * Copies one entry into the page of a read ticket. False: the page is full, this row was not taken, and the store
- * completes the ticket with CHATROOM_OK.
+ * Copies one entry into the page of a read ticket. False: the page is full, this row was not taken, and the store completes
+ * the ticket with CHATROOM_OK.
  */
 CHATROOM_API bool chatroom_read_row(struct chatroom_ticket *ticket, uint64_t seq, chatroom_span value);
 

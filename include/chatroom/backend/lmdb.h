@@ -1,13 +1,12 @@
 /*
  * lmdb.h: a store in one directory, on LMDB, with one writer thread that commits in groups.
  *
- * One process, and in it one instance, has a directory at a time; LMDB's own rule: never across fork(). data.mdb looks
- * up to 64 MiB longer than it is; the disk has only what was written.
+ * One process, and in it one instance, has a directory at a time; LMDB's own rule: never across fork(). data.mdb looks up
+ * to 64 MiB longer than it is; the disk has only what was written.
  *
- * Failures: on a full disk writes complete with ENOSPC, nothing of them is stored, and they work again when there is
- * room. After a failed sync the writes under way complete with EUNSURE and all later ones with EIO: close, look at the
- * disk, and start again. A damaged entry ends its page of history with ECORRUPT; another damaged record refuses the
- * start with it.
+ * Failures: on a full disk writes complete with ENOSPC, nothing of them is stored, and they work again when there is room.
+ * After a failed sync the writes under way complete with EUNSURE and all later ones with EIO: close, look at the disk, and
+ * start again. A damaged entry ends its page of history with ECORRUPT; another damaged record refuses the start with it.
  */
 #ifndef CHATROOM_BACKEND_LMDB_H
 #define CHATROOM_BACKEND_LMDB_H
@@ -19,16 +18,15 @@ extern "C" {
 #endif
 
 enum chatroom_durability {
-    CHATROOM_DURABLE_COMMIT, /* acknowledged after it is synced: nothing acknowledged is lost, not even in a power cut
-                              */
+    CHATROOM_DURABLE_COMMIT, /* acknowledged after it is synced: nothing acknowledged is lost, not even in a power cut */
     CHATROOM_DURABLE_ASYNC,  /* synced once a second: a power cut may lose the last second */
     CHATROOM_DURABLE_NONE,   /* synced at close: a power cut may lose everything since the start */
 };
 
 /*
- * The end of the process alone, however sudden, loses nothing acknowledged with any of them. With the last two a power
- * cut may also leave a store that cannot be opened, on file systems that write in another order than they were told;
- * and after an unclean end every room gets a new epoch.
+ * The end of the process alone, however sudden, loses nothing acknowledged with any of them. With the last two a power cut
+ * may also leave a store that cannot be opened, on file systems that write in another order than they were told; and after
+ * an unclean end every room gets a new epoch.
  */
 
 struct chatroom_lmdb_options {
@@ -39,15 +37,15 @@ struct chatroom_lmdb_options {
     size_t queue_tickets;  /* beyond so many waiting, submit() answers EAGAIN */
 };
 
-#define CHATROOM_LMDB_OPTIONS                                                                   \
-    {                                                                                           \
-        .size = sizeof(struct chatroom_lmdb_options), .durability = CHATROOM_DURABLE_COMMIT,    \
-        .map_bytes = (size_t)1 << 30, .map_bytes_most = (size_t)1 << 40, .queue_tickets = 65536 \
+#define CHATROOM_LMDB_OPTIONS                                                                                          \
+    {                                                                                                                  \
+        .size = sizeof(struct chatroom_lmdb_options), .durability = CHATROOM_DURABLE_COMMIT,                           \
+        .map_bytes = (size_t)1 << 30, .map_bytes_most = (size_t)1 << 40, .queue_tickets = 65536                        \
     }
 
 /*
- * Makes one for the directory path, which open() creates if need be (mode 0700). options NULL: the defaults. Copies
- * both. Errors: EINVAL, ENOMEM. Those of the directory come from chatroom_start().
+ * Makes one for the directory path, which open() creates if need be (mode 0700). options NULL: the defaults. Copies both.
+ * Errors: EINVAL, ENOMEM. Those of the directory come from chatroom_start().
  */
 CHATROOM_API int chatroom_lmdb_store(const char *path, const struct chatroom_lmdb_options *options,
                                      struct chatroom_store *ret_store, struct chatroom_error *error);
