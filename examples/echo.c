@@ -45,7 +45,7 @@ static int make(const char *listen, struct chatroom_config *config, chatroom **r
     if (result != CHATROOM_OK)
         return result;
     config->accept_binary = true;
-    config->limits.message_bytes = MESSAGE_BYTES;
+    config->limits.message_bytes = config->limits.history_bytes = MESSAGE_BYTES;
     config->limits.messages_per_second = 0;
     config->limits.bytes_per_second = 0;
     result = chatroom_new(config, ret_chatroom, error);

@@ -89,8 +89,7 @@ int cr_history_give(chatroom_request *request)
 {
     struct cr_history *h = &request->history;
     struct chatroom_entry *entries;
-    struct chatroom_history history = {
-        .room = cr_room_name(h->room), .epoch = h->room->epoch, .newest = h->newest};
+    struct chatroom_history history = {.room = cr_room_name(h->room), .epoch = h->room->epoch, .newest = h->newest};
     int status = request->ticket.status, decoded;
 
     if (request->ticket.store.read.ret_epoch != h->room->epoch)

@@ -60,16 +60,32 @@ static int take_directory(struct lmdb_engine *e, const char *path, struct chatro
     return say_rc(error, errno, path);
 }
 
-static int check_directory(const char *path, struct chatroom_error *error)
+static int check_directory(const struct lmdb_engine *e, const char *path, struct chatroom_error *error)
 {
     char data[4096];
+    struct stat lock;
+    bool empty;
     int rc;
 
     snprintf(data, sizeof data, "%s/data.mdb", path);
-    rc = lmdb_check_file(data);
+    rc = lmdb_check_file(data, &empty);
     if (rc == CHATROOM_EFORMAT)
         return say(error, rc, path, "data.mdb is not a store of this version, or it is cut short.");
+    if (rc == CHATROOM_OK && empty && fstat(e->lock_fd, &lock) == 0 && lock.st_size > 0)
+        return say(error, CHATROOM_EFORMAT, path,
+                   "data.mdb is missing or empty; remove chatroom.lock too if the store is to begin anew.");
     return say_rc(error, rc, path);
+}
+
+/* From now on an empty data.mdb is not a new one. */
+static int mark_made(const struct lmdb_engine *e)
+{
+    static const char mark[] = "data.mdb was made\n";
+    struct stat lock;
+
+    if (fstat(e->lock_fd, &lock) == 0 && lock.st_size > 0)
+        return 0; /* no writing here on a full disk */
+    return pwrite(e->lock_fd, mark, sizeof mark - 1, 0) < 0 || fdatasync(e->lock_fd) ? errno : 0;
 }
 
 static int sync_folder(const char *path)
@@ -206,15 +222,10 @@ static void tell(struct lmdb_engine *e, const char *path)
     chatroom_store_log(e->port, CHATROOM_LOG_INFO, "store_open", fields, 3);
 }
 
-int lmdb_engine_open(struct lmdb_engine *e, const char *path, struct chatroom_error *error)
+static int bring_up(struct lmdb_engine *e, const char *path)
 {
-    int rc = take_directory(e, path, error);
+    int rc = open_env(e, path);
 
-    if (rc == CHATROOM_OK)
-        rc = check_directory(path, error);
-    if (rc)
-        return rc;
-    rc = open_env(e, path);
     if (rc == 0)
         rc = lmdb_transact(e, prepare, NULL);
     if (rc == 0 && e->state.dirty)
@@ -222,7 +233,19 @@ int lmdb_engine_open(struct lmdb_engine *e, const char *path, struct chatroom_er
     if (rc == 0 && e->failed)
         rc = CHATROOM_EIO;
     if (rc == 0)
-        rc = lmdb_recover(e);
+        rc = mark_made(e);
+    return rc ? rc : lmdb_recover(e);
+}
+
+int lmdb_engine_open(struct lmdb_engine *e, const char *path, struct chatroom_error *error)
+{
+    int rc = take_directory(e, path, error);
+
+    if (rc == CHATROOM_OK)
+        rc = check_directory(e, path, error);
+    if (rc)
+        return rc;
+    rc = bring_up(e, path);
     if (rc) {
         e->failed = true; /* close() writes nothing into what could not be read */
         return say_rc(error, rc, path);

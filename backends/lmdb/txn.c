@@ -123,18 +123,22 @@ static int attempt(struct lmdb_engine *e, lmdb_work_fn *work, void *arg, bool *r
     return rc;
 }
 
-/* A full disk cuts a write short, which LMDB reports as EIO. A page more at the end of the file tells the two apart. */
+/*
+ * A full disk cuts a write short, which LMDB reports as EIO. A page more in a file beside the data tells it from a disk
+ * that fails; the data is not written to any more in that case.
+ */
 static bool disk_is_full(struct lmdb_engine *e)
 {
     static const char page[4096];
     struct stat status;
+    ssize_t written;
     bool full;
-    int fd;
 
-    if (mdb_env_get_fd(e->env, &fd) || fstat(fd, &status))
+    if (fstat(e->lock_fd, &status))
         return false;
-    full = pwrite(fd, page, sizeof page, status.st_size) != (ssize_t)sizeof page && errno != EIO;
-    return ftruncate(fd, status.st_size) == 0 && full;
+    written = pwrite(e->lock_fd, page, sizeof page, sizeof page);
+    full = written < 0 ? errno == ENOSPC || errno == EDQUOT : written < (ssize_t)sizeof page;
+    return ftruncate(e->lock_fd, status.st_size) == 0 && full;
 }
 
 /* LMDB takes no transaction any more once the page that makes one true could not be written. */

@@ -290,7 +290,7 @@ static void end_frame(struct ws_partial *partial, struct ws_readers *readers, st
     } else if (!last) {
         event->kind = WS_FRAGMENT;
     } else if (partial->kind == TEXT && !chatroom_utf8_complete(&partial->utf8)) {
-        fail(event, 1007, "text that ends inside a character");
+        fail(event, 1007, "text that is not UTF-8");
     } else {
         message(event, partial->kind, partial->bytes, partial->size);
         partial->delivered = true;

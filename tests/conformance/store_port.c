@@ -1,7 +1,9 @@
 #include "store_port.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t done = PTHREAD_COND_INITIALIZER;
@@ -70,10 +72,19 @@ bool chatroom_read_row(struct chatroom_ticket *ticket, uint64_t seq, chatroom_sp
 
 void port_wait(struct port_call *call)
 {
+    struct timespec until;
+    int rc = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 60;
     pthread_mutex_lock(&mutex);
-    while (call->completions == 0)
-        pthread_cond_wait(&done, &mutex);
+    while (call->completions == 0 && rc == 0)
+        rc = pthread_cond_timedwait(&done, &mutex, &until);
     pthread_mutex_unlock(&mutex);
+    if (rc) {
+        fputs("The store did not complete a ticket within a minute.\n", stderr);
+        abort();
+    }
 }
 
 void port_call_fini(struct port_call *call)

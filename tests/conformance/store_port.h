@@ -1,7 +1,7 @@
 /*
  * store_port.h: the other side of a store, for tests: takes completions and rows and lets the test wait for them.
  *
- * Linked with a store's own file in place of the library's core.
+ * Linked into the test it stands in for the library's core: what an executable defines comes before a shared library's.
  */
 #ifndef STORE_PORT_H
 #define STORE_PORT_H
@@ -41,6 +41,7 @@ struct port_call {
 /* A read must have been prepared by port_read_init(), a write by port_write_init(); the writes are borrowed. */
 void port_write_init(struct port_call *call, struct chatroom_write *writes, size_t count);
 void port_read_init(struct port_call *call, enum chatroom_read_kind kind, const char *room, uint64_t seq, size_t limit);
+/* Until it is completed; a minute without that ends the process. */
 void port_wait(struct port_call *call);
 void port_call_fini(struct port_call *call);
 void port_fini(chatroom_store_port *port);

@@ -1,4 +1,4 @@
-#include "store_suite.h"
+#include "store_bench.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,72 +9,9 @@
 
 static const struct store_kit *kit; /* of the run under way */
 
-void bench_open(struct store_bench *b, const struct store_kit *from)
-{
-    struct chatroom_error error = {0};
-    int rc;
-
-    memset(b, 0, sizeof *b);
-    assert_int_equal(from->make(from->arg, &b->store), CHATROOM_OK);
-    rc = b->store.ops->open(b->store.self, &b->port, &error);
-    if (rc)
-        fail_msg("open: %d %s", rc, error.text);
-}
-
-void bench_close(struct store_bench *b)
-{
-    b->store.ops->close(b->store.self);
-    port_fini(&b->port);
-}
-
-void bench_flush(struct store_bench *b)
-{
-    if (b->store.ops->flush)
-        b->store.ops->flush(b->store.self);
-}
-
-int bench_group(struct store_bench *b, struct chatroom_write *writes, size_t count)
-{
-    struct port_call call;
-
-    port_write_init(&call, writes, count);
-    assert_int_equal(b->store.ops->submit(b->store.self, &call.ticket), CHATROOM_OK);
-    bench_flush(b);
-    port_wait(&call);
-    assert_int_equal(call.completions, 1);
-    return call.status;
-}
-
 static struct chatroom_write make_write(enum chatroom_write_kind kind, const char *key, const char *value)
 {
     return (struct chatroom_write){.kind = kind, .key = chatroom_str(key), .value = chatroom_str(value)};
-}
-
-int bench_write(struct store_bench *b, enum chatroom_write_kind kind, const char *key, const char *value)
-{
-    struct chatroom_write write = make_write(kind, key, value);
-
-    return bench_group(b, &write, 1);
-}
-
-int64_t bench_append(struct store_bench *b, const char *room, const char *value, const char *once)
-{
-    struct chatroom_write write = make_write(CHATROOM_APPEND, room, value);
-    int rc;
-
-    write.once = chatroom_str(once);
-    rc = bench_group(b, &write, 1);
-    return rc ? rc : (int64_t)write.ret_seq;
-}
-
-int bench_read(struct store_bench *b, struct port_call *call, enum chatroom_read_kind kind, const char *room,
-               uint64_t seq, size_t limit)
-{
-    port_read_init(call, kind, room, seq, limit);
-    assert_int_equal(b->store.ops->read(b->store.self, &call->ticket), CHATROOM_OK);
-    bench_flush(b);
-    port_wait(call);
-    return call->status;
 }
 
 /* The room holds these seqs, falling or rising, and "m<seq>" in each. */
@@ -123,13 +60,22 @@ static void again(struct store_bench *b)
     bench_open(b, kit);
 }
 
+static void wipe(void)
+{
+    if (kit->wipe)
+        kit->wipe(kit->arg);
+}
+
 #define BENCH(state) struct store_bench *b = *(state)
+
+static size_t descriptors_before;
 
 static int set_up(void **state)
 {
     struct store_bench *b = malloc(sizeof *b);
 
-    kit->wipe(kit->arg);
+    wipe();
+    descriptors_before = bench_descriptors();
     bench_open(b, kit);
     *state = b;
     return 0;
@@ -140,11 +86,32 @@ static int tear_down(void **state)
     BENCH(state);
     bench_close(b);
     free(b);
-    kit->wipe(kit->arg);
+    assert_int_equal(bench_descriptors(), descriptors_before);
+    wipe();
     return 0;
 }
 
 /* ---- cases ------------------------------------------------------------------------------------------------------ */
+
+static void store__table_is_complete(void **state)
+{
+    BENCH(state);
+    const struct chatroom_store_ops *ops = b->store.ops;
+
+    assert_true(ops->size >= offsetof(struct chatroom_store_ops, close) + sizeof ops->close);
+    assert_true(ops->open && ops->submit && ops->read && ops->close);
+    assert_true(ops->name && ops->name[0]);
+    assert_true(kit->keeps || !(ops->caps & CHATROOM_STORE_DURABLE));
+}
+
+static void store__close_without_open_is_fine(void **state)
+{
+    struct chatroom_store store;
+
+    (void)state;
+    assert_int_equal(kit->make(kit->arg, &store), CHATROOM_OK);
+    store.ops->close(store.self);
+}
 
 static void store__append_counts_from_one(void **state)
 {
@@ -414,6 +381,36 @@ static void store__read_sees_what_came_before(void **state)
     }
 }
 
+static void store__read_while_writing_sees_no_gap(void **state)
+{
+    BENCH(state);
+    enum { ROUNDS = 200, EACH = 7 };
+    static struct chatroom_write writes[ROUNDS][EACH];
+    static struct port_call puts[ROUNDS][EACH], gets[ROUNDS];
+
+    fill(b, "a", 0);
+    for (size_t i = 0; i < ROUNDS; i++) {
+        for (size_t j = 0; j < EACH; j++) {
+            writes[i][j] = make_write(CHATROOM_APPEND, "a", "x");
+            port_write_init(&puts[i][j], &writes[i][j], 1);
+            assert_int_equal(b->store.ops->submit(b->store.self, &puts[i][j].ticket), CHATROOM_OK);
+        }
+        port_read_init(&gets[i], i % 2 ? CHATROOM_READ_FROM : CHATROOM_READ_BEFORE, "a", i % 2 ? 1 : UINT64_MAX,
+                       SIZE_MAX);
+        assert_int_equal(b->store.ops->read(b->store.self, &gets[i].ticket), CHATROOM_OK);
+        bench_flush(b);
+    }
+    for (size_t i = 0; i < ROUNDS; i++) {
+        port_wait(&gets[i]);
+        assert_int_equal(gets[i].status, CHATROOM_OK);
+        assert_true(gets[i].order > puts[i][EACH - 1].order);
+        assert_true(gets[i].row_count >= (i + 1) * EACH);
+        for (size_t row = 0; row < gets[i].row_count; row++)
+            assert_int_equal(gets[i].rows[row].seq, i % 2 ? row + 1 : gets[i].row_count - row);
+        port_call_fini(&gets[i]);
+    }
+}
+
 static void store__large_and_empty_values(void **state)
 {
     BENCH(state);
@@ -554,7 +551,7 @@ static void store__epochs_of_two_stores_differ(void **state)
     fill(b, "a", 1);
     before = epoch(b, "a");
     bench_close(b);
-    kit->wipe(kit->arg);
+    wipe();
     bench_open(b, kit);
     fill(b, "a", 1);
     assert_true(epoch(b, "a") != before);
@@ -611,6 +608,8 @@ static void store__finds_rooms_again(void **state)
 int store_suite_run(const char *name, const struct store_kit *from)
 {
     const struct CMUnitTest store_suite[] = {
+        CASE(store__table_is_complete),
+        CASE(store__close_without_open_is_fine),
         CASE(store__append_counts_from_one),
         CASE(store__rooms_count_apart),
         CASE(store__tickets_complete_in_order_and_once),
@@ -628,6 +627,7 @@ int store_suite_run(const char *name, const struct store_kit *from)
         CASE(store__reads_before),
         CASE(store__stops_at_a_full_page),
         CASE(store__read_sees_what_came_before),
+        CASE(store__read_while_writing_sees_no_gap),
         CASE(store__large_and_empty_values),
         CASE(store__a_thousand_rooms),
         CASE(store__trim_keeps_the_count),

@@ -1,40 +1,31 @@
 /*
- * store_suite.h: what every store must do, as tests. For authors of stores: link it with store_port.c and your own
- * file.
+ * store_suite.h: what every store must do, as tests. For authors of stores, in the tree or out of it.
+ *
+ *     static int make(void *arg, struct chatroom_store *ret_store) { return my_store("/tmp/x", ret_store); }
+ *
+ *     int main(void)
+ *     {
+ *         const struct store_kit kit = {.make = make};
+ *         return store_suite_run("mine", &kit);
+ *     }
+ *
+ * Compile it with store_suite.c, store_bench.c and store_port.c, which stands in for the library's core; link
+ * libchatroom and cmocka. docs/writing-a-store.md says the rest.
  */
 #ifndef STORE_SUITE_H
 #define STORE_SUITE_H
 
-#include "store_port.h"
+#include <chatroom/store.h>
 
 /* How the suite comes by a store. */
 struct store_kit {
     int (*make)(void *arg, struct chatroom_store *ret_store); /* over the same data each time until wipe() */
-    void (*wipe)(void *arg);                                  /* forgets the data; no store is open */
+    void (*wipe)(void *arg); /* forgets the data; no store is open. NULL: none is kept */
     void *arg;
     bool keeps; /* data outlives the store */
 };
 
-/* A store that is open, with what it found. */
-struct store_bench {
-    struct chatroom_store store;
-    chatroom_store_port port;
-};
-
-void bench_open(struct store_bench *b, const struct store_kit *kit);
-void bench_close(struct store_bench *b);
-void bench_flush(struct store_bench *b);
-
-/* Submit one and wait; the status of its completion. */
-int bench_group(struct store_bench *b, struct chatroom_write *writes, size_t count);
-int bench_write(struct store_bench *b, enum chatroom_write_kind kind, const char *key, const char *value);
-/* The seq, or a negative status. */
-int64_t bench_append(struct store_bench *b, const char *room, const char *value, const char *once);
-/* The call is finished by port_call_fini(). */
-int bench_read(struct store_bench *b, struct port_call *call, enum chatroom_read_kind kind, const char *room,
-               uint64_t seq, size_t limit);
-
-/* Runs the suite; how many cases failed. */
+/* Runs the suite and prints how it went. Returns how many cases failed. */
 int store_suite_run(const char *name, const struct store_kit *kit);
 
 #endif
