@@ -42,8 +42,10 @@ static void add(struct page *p, const char *name, const void *bytes, size_t size
 {
     char *path = p->paths[p->count];
 
-    assert(p->count < PAGE_FILES_MOST);
-    snprintf(path, sizeof p->paths[0], "/%s", strcmp(name, "index.html") == 0 ? "" : name);
+    assert(p->count < PAGE_FILES_MOST && strlen(name) < sizeof p->paths[0] - 1);
+    path[0] = '/';
+    if (strcmp(name, "index.html") != 0)
+        memcpy(path + 1, name, strlen(name));
     p->files[p->count].path = path;
     p->files[p->count].headers = headers_of(name);
     p->files[p->count].bytes = bytes;
