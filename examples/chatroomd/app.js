@@ -3,19 +3,19 @@
  *
  * What the user wants (a name, a room, texts to be said) outlives the connection: after every new one it is put in place again.
  */
-import { Connection, Lost, Refusal } from "./connection.js";
+import { Connection, Lost } from "./connection.js";
+import { Outbox, PASSING } from "./outbox.js";
+import { Questions } from "./questions.js";
 import { RoomLog, entryOf } from "./roomlog.js";
 import * as view from "./view.js";
 
 const { $, complain } = view;
 const HALL = Symbol("the hall"); // a place to speak in beside the rooms, which are strings
-const NOBODY = "no-rooms"; // who speaks in the hall
 const KEPT_MOST = 2000; // messages on the screen
 const MISSED_MOST = 1000; // more than that are not fetched at once
 const PEOPLE_MS = 4000;
 const PEOPLE_HIDDEN_MS = 20000;
 const SLOWER_MS = 1200;
-const PASSING = new Set(["rate_limited", "busy", "outcome_unknown", "timeout"]); // worth another try by itself
 
 const config = { stage: "development", mode: "full", bytes: 32768 };
 const me = { name: "", room: "" }; // as the server spells them; "" for none
@@ -23,46 +23,19 @@ const rooms = new Set();
 const hall = { entries: [], more: false, missedFrom: 0, unread: 0 };
 const drafts = new Map(); // place -> text not said there
 let connection;
+let ask; // the Questions to ask over it
 let log = null; // of me.room
 let place = null; // where the user looks and speaks: a room, HALL or null
-let pending = []; // { id, text, place, status: "waiting" | "sending" | "failed", note }
 let ready = false; // connected, and everything is in place
 let unread = 0; // messages since the window was hidden
 
+const outbox = new Outbox({
+  send: (one) => (one.place === HALL ? ask.sayInHall(one.text) : ask.say(one.text, one.id)),
+  may: (where) => ready && (where === HALL || where === me.room),
+  changed: showPending,
+});
+
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-
-/* ---- questions to the server ---- */
-
-const isJoined = (m) => (m.type === undefined || m.type === "multi-message") && "scanStatus" in m;
-const isCreated = (m) => m.type === undefined && "scan" in m;
-const when = (test) => (m) => (test(m) ? m : undefined);
-
-const register = (name) => connection.ask({ action: "register", value: name }, when((m) => m.type === "signup"));
-const createRoom = (room) => connection.ask({ action: "new-room", value: room }, when(isCreated));
-const joinRoom = (room) => connection.ask({ action: "join-room", value: room }, when(isJoined));
-const history = (query) => connection.ask({ action: "history", ...query }, when((m) => m.type === "history"));
-const members = () => connection.ask({ action: "members" }, when((m) => m.type === "members"));
-const dispatch = (text, id) =>
-  connection.ask({ action: "dispatch", value: text, id }, when((m) => m.type === "client-message" && m.id === id));
-const dispatchInHall = (text) =>
-  connection.ask({ action: "dispatch", name: NOBODY, value: text },
-    when((m) => m.type === "client-message" && m.room === undefined && m.message === text));
-
-/* Success is silent, so a question follows of which the answer tells: who is in no room is told so. */
-function leaveRoom() {
-  let why = null;
-  return connection.ask([{ action: "leave-room", value: "leave-room" }, { action: "members" }],
-    (m) => {
-      if (m.type === "members") throw why ?? new Refusal("busy", "You are still in the room; try again.");
-      return undefined;
-    },
-    (error) => {
-      if (error.code === "no_room") return true;
-      why = error;
-      setTimeout(() => connection.repeat({ action: "members" }), SLOWER_MS);
-      return undefined;
-    });
-}
 
 /* ---- what is kept in the browser ---- */
 
@@ -103,7 +76,10 @@ function showRooms() {
 }
 
 function showPending() {
-  view.showPending(pending.filter((one) => one.place === place), sayAgain, discard);
+  view.showPending(outbox.at(place), (one) => outbox.again(one), (one) => {
+    outbox.drop(one);
+    $("text").focus();
+  });
 }
 
 /* The field keeps what was being written for each place. */
@@ -161,10 +137,9 @@ function showStart() {
 
 /* What was not said in a room that is left is given back as a draft. */
 function forgetRoom() {
-  const unsaid = pending.filter((one) => one.place === me.room).map((one) => one.text);
+  const unsaid = outbox.takeBack(me.room);
   if (place === me.room) changePlace(null);
   if (unsaid.length) drafts.set(me.room, [...unsaid, drafts.get(me.room) ?? ""].join("\n").trim());
-  pending = pending.filter((one) => one.place !== me.room);
   me.room = "";
   log = null;
   view.showAnew("");
@@ -176,7 +151,7 @@ function forgetRoom() {
 /* ---- entering ---- */
 
 async function signIn(name) {
-  const answer = await register(name);
+  const answer = await ask.register(name);
   me.name = answer.name ?? name;
   rooms.clear();
   for (const room of answer.rooms ?? []) rooms.add(room);
@@ -210,13 +185,13 @@ async function resumeLog(answer) {
   known.add((answer.messages ?? []).map(entryOf));
   known.missedFrom = known.last > before && before > 0 ? before + 1 : 0;
   for (let gap = known.gap(); gap; gap = known.gap()) {
-    const page = await history({ after: gap });
+    const page = await ask.history({ after: gap });
     if (known.add(page.messages.map(entryOf)).length === 0) break;
   }
 }
 
 async function enter(room) {
-  const answer = await joinRoom(room);
+  const answer = await ask.join(room);
   const name = answer.room ?? room;
   const known = log?.room === name ? log : null;
   const missed = (answer.newest ?? 0) - (known?.last ?? 0);
@@ -230,7 +205,7 @@ async function enter(room) {
       log.missedFrom = known.last + 1;
     }
   }
-  pending = pending.filter((one) => !one.id || !log.has(one.id));
+  outbox.confirm((id) => log.has(id));
 }
 
 /* ---- the connection ---- */
@@ -276,16 +251,13 @@ async function opened() {
   connection.settled();
   view.showState("connected", "Connected");
   view.showAway("");
-  flush();
+  outbox.flush();
   lookAround();
 }
 
 function closed(code, reason) {
   ready = false;
-  for (const one of pending) {
-    if (one.status !== "failed") one.note = "Waiting for the connection";
-  }
-  showPending();
+  outbox.interrupted();
   view.showState("away", "Not connected");
   awayBecause = code === 1001 && /going away/i.test(reason) ? "The server is restarting." : code === 1009 ? "That message was too long for the server."
     : navigator.onLine === false ? "You are offline." : reason && code !== 1006 ? `The server ended the connection: ${reason}.`
@@ -346,7 +318,7 @@ function tell(entry) {
 function heardInRoom(entry) {
   const before = log.last;
   if (log.add([entry]).length === 0) return;
-  pending = pending.filter((one) => !one.id || one.id !== entry.id);
+  outbox.confirm((id) => id === entry.id);
   tell(entry);
   if (!names.includes(entry.author)) lookAround();
   if (place !== me.room) return;
@@ -356,11 +328,10 @@ function heardInRoom(entry) {
 }
 
 function heardInHall(message) {
-  const own = pending.find((one) => one.place === HALL && one.status === "sending" && one.text === message.message);
+  const own = outbox.confirmText(message.message, HALL);
   const entry = { ...entryOf(message), nameless: true, own: Boolean(own) };
   hall.entries.push(entry);
   hall.entries.splice(0, hall.entries.length - KEPT_MOST);
-  pending = pending.filter((one) => one !== own);
   tell(entry);
   if (place === HALL) {
     view.showNew(entry, hall, me.name);
@@ -381,7 +352,7 @@ async function lookAround() {
   looking = setTimeout(lookAround, document.hidden ? PEOPLE_HIDDEN_MS : PEOPLE_MS);
   if (!ready || !me.room) return;
   try {
-    await members();
+    await ask.members();
   } catch {
     /* the next time */
   }
@@ -389,71 +360,15 @@ async function lookAround() {
 
 /* ---- saying something ---- */
 
-function newId() {
-  return [...crypto.getRandomValues(new Uint8Array(12))].map((b) => b.toString(16).padStart(2, "0")).join("");
-}
-
+/* False: it cannot be sent, and why is told. */
 function say(text) {
-  const one = { id: place === HALL ? undefined : newId(), text, place, status: "waiting", note: "" };
-  if (new TextEncoder().encode(JSON.stringify({ action: "dispatch", value: text, id: one.id })).length > config.bytes) {
+  if (new TextEncoder().encode(JSON.stringify(text)).length > config.bytes - 200) {
     complain("text", `That is too long: the server takes about ${Math.floor(config.bytes / 1024)} KB at a time.`);
     return false;
   }
-  one.note = ready ? "Sending…" : "Waiting for the connection";
-  pending.push(one);
-  showPending();
+  outbox.add(text, place, place !== HALL);
   view.toTheEnd();
-  flush();
   return true;
-}
-
-function sayAgain(one) {
-  one.status = "waiting";
-  one.note = "Sending…";
-  showPending();
-  flush();
-}
-
-function discard(one) {
-  pending = pending.filter((other) => other !== one);
-  showPending();
-  $("text").focus();
-}
-
-/* One after another, so that they stay in order. A repetition has the same id and is stored once. */
-let flushing = false;
-
-async function flush() {
-  if (flushing) return;
-  flushing = true;
-  for (let one; ready && (one = pending.find((p) => p.status === "waiting" && (p.place === HALL || p.place === me.room)));) {
-    one.status = "sending";
-    try {
-      await (one.place === HALL ? dispatchInHall(one.text) : dispatch(one.text, one.id));
-      pending = pending.filter((other) => other !== one);
-    } catch (error) {
-      await notSaid(one, error);
-    }
-    showPending();
-  }
-  flushing = false;
-}
-
-async function notSaid(one, error) {
-  if (error instanceof Lost && one.place !== HALL) {
-    one.status = "waiting"; // history will tell whether it arrived
-  } else if (error instanceof Lost) {
-    one.status = "failed";
-    one.note = "The connection was lost; it may have been heard.";
-  } else if (PASSING.has(error.code)) {
-    one.note = error.code === "rate_limited" ? "Sending more slowly…" : "The server is busy; trying again…";
-    showPending();
-    await sleep(SLOWER_MS);
-    one.status = "waiting";
-  } else {
-    one.status = "failed";
-    one.note = error.message;
-  }
 }
 
 /* ---- what the user does ---- */
@@ -492,7 +407,7 @@ function submitRoom() {
   const room = $("new-room").value.trim();
   if (!room) return complain("new-room", "Please give the room a name.");
   doing("new-room", async () => {
-    const answer = await createRoom(room);
+    const answer = await ask.create(room);
     startLog(answer.room ?? room, answer);
     $("new-room").value = "";
     showRoom();
@@ -513,7 +428,7 @@ function chooseRoom(room) {
 function leave() {
   const room = me.room;
   doing("leave", async () => {
-    await leaveRoom();
+    await ask.leave();
     if (me.room === room) forgetRoom();
     showNowhere(`You left ${room}.`);
     view.focus("nowhere-title");
@@ -524,7 +439,7 @@ function signOut() {
   if (me.room) forgetRoom();
   me.name = "";
   drafts.clear();
-  pending = [];
+  outbox.clear();
   remember();
   showStart();
   ready = false;
@@ -543,7 +458,7 @@ function submitText() {
 function loadOlder() {
   const known = log;
   doing("older", async () => {
-    const page = await history({ before: known.first });
+    const page = await ask.history({ before: known.first });
     known.add(page.messages.map(entryOf));
     known.more = Boolean(page.more);
     if (known === log && place === me.room) view.showLog(log, me.name, true);
@@ -603,6 +518,7 @@ async function start() {
   const url = new URL(config.stage, document.baseURI);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   connection = new Connection(url.href, { opened, closed, waiting, message: heard });
+  ask = new Questions(connection);
   connection.start();
 }
 

@@ -105,9 +105,9 @@ class Words(Case):
 
 
 class Refusals(Case):
-    def refused(self, code, words, *arguments):
+    def refused(self, code, words, *arguments, **more):
         """One sentence and the exit code; log lines may stand before it."""
-        answer = run(*arguments)
+        answer = run(*arguments, **more)
         sentences = [line for line in answer.stderr.splitlines() if not line.startswith("{")]
         self.assertEqual((answer.returncode, len(sentences)), (code, 1), answer.stderr)
         self.assertTrue(sentences[0].startswith("chatroomd: "), sentences[0])
@@ -140,10 +140,16 @@ class Refusals(Case):
         for name in (self.path("file"), self.path("file/below"), self.path("none/below")):
             self.refused(4, name, *FREE, "--data", name)
 
-    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
     def test_directory_is_not_writable(self):
-        os.mkdir(self.path("data"), 0o500)
-        self.refused(4, self.path("data"), *FREE, "--data", self.path("data"))
+        """As root, who may write everywhere, by means of a user who may not."""
+        user = {"user": 65534} if os.geteuid() == 0 else {}
+        try:
+            run("--version", **user).check_returncode()
+        except (OSError, subprocess.CalledProcessError):
+            self.skipTest("no other user may run the program from where it was built")
+        os.chmod(self.folder, 0o755)
+        os.mkdir(self.path("data"), 0o555)
+        self.refused(4, self.path("data"), *FREE, "--data", self.path("data"), **user)
 
     def test_store_is_in_use(self):
         server = self.start(*FREE, "--data", self.path("data"))
@@ -156,6 +162,22 @@ class Refusals(Case):
             file.write(os.urandom(65536))
         self.refused(6, self.path("data"), *FREE, "--data", self.path("data"))
         self.assertEqual(os.path.getsize(self.path("data/data.mdb")), 65536)
+
+    def test_store_is_damaged(self):
+        server = self.start(*FREE, "--data", self.path("data"), "--keep-empty-rooms")
+
+        async def fill():
+            async with await Client.connect(Address(server.port), "ann", "den") as ann:
+                for n in range(10):
+                    await ann.say("message %d" % n)
+                    await ann.said()
+        asyncio.run(fill())
+        self.assertEqual(server.stop(), 0)
+        with open(self.path("data/data.mdb"), "r+b") as file:
+            pages = file.read(1 << 20)[8192:].rstrip(b"\0")  # all but the two that say what the file is
+            file.seek(8192)
+            file.write(bytes(b ^ 0xff for b in pages))
+        self.refused(7, self.path("data"), *FREE, "--data", self.path("data"))
 
 
 class Start(Case):
@@ -356,7 +378,8 @@ class Log(Case):
 class Served(Case):
     """The page's files, and what stands between them and mischief."""
     FILES = {"/": "text/html", "/app.js": "text/javascript", "/connection.js": "text/javascript", "/view.js": "text/javascript",
-             "/roomlog.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml",
+             "/roomlog.js": "text/javascript", "/questions.js": "text/javascript", "/outbox.js": "text/javascript",
+             "/style.css": "text/css", "/icon.svg": "image/svg+xml",
              "/config.json": "application/json"}
 
     def test_every_file_with_its_type_and_policy(self):
