@@ -287,7 +287,7 @@ function closed(code, reason) {
   }
   showPending();
   view.showState("away", "Not connected");
-  awayBecause = code === 1001 ? "The server is restarting." : code === 1009 ? "That message was too long for the server."
+  awayBecause = code === 1001 && /going away/i.test(reason) ? "The server is restarting." : code === 1009 ? "That message was too long for the server."
     : navigator.onLine === false ? "You are offline." : reason && code !== 1006 ? `The server ended the connection: ${reason}.`
     : "The server does not answer.";
 }

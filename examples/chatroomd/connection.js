@@ -5,6 +5,7 @@
  * has no need for more.
  */
 const ANSWER_MS = 20000;
+const SLOWER_MS = 1100; // the server tells of its limit once a second; what comes sooner may stay without an answer
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30000;
 
@@ -24,6 +25,7 @@ export class Connection {
   #on;
   #socket = null;
   #questions = []; // the first one is under way
+  #resting = false;
   #attempts = 0;
   #timer = 0;
   #nextAt = 0;
@@ -90,7 +92,7 @@ export class Connection {
 
   #next() {
     const question = this.#questions[0];
-    if (!question) return;
+    if (!question || question.timer || this.#resting) return;
     if (!this.open) {
       this.#fail(new Lost("There is no connection."));
       return;
@@ -113,7 +115,7 @@ export class Connection {
 
   #match(message) {
     const question = this.#questions[0];
-    if (!question) return;
+    if (!question?.timer) return;
     try {
       const result = message.type === "error"
         ? question.refused(new Refusal(message.code, String(message.message ?? message.code)))
@@ -122,8 +124,17 @@ export class Connection {
       this.#finish().resolve(result);
     } catch (error) {
       this.#finish().reject(error);
+      if (error.code === "rate_limited" || error.code === "busy") this.#rest();
     }
     this.#next();
+  }
+
+  #rest() {
+    this.#resting = true;
+    setTimeout(() => {
+      this.#resting = false;
+      this.#next();
+    }, SLOWER_MS);
   }
 
   #finish() {

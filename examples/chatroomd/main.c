@@ -25,7 +25,7 @@ enum exit_code {
     EXIT_OTHER = 1,
     EXIT_USAGE = 2,
     EXIT_ADDRESS_TAKEN = 3,
-    EXIT_NOT_PERMITTED = 4,
+    EXIT_NO_ACCESS = 4,
     EXIT_STORE_IN_USE = 5,
     EXIT_STORE_FORMAT = 6,
     EXIT_STORE_DAMAGED = 7,
@@ -56,8 +56,8 @@ static const char help[] =
     "SIGTERM or SIGINT ends it: everybody is told, nothing acknowledged is lost. A second one ends it at once.\n"
     "\n"
     "Exit codes: 0 ended by a signal, in order; 1 another failure; 2 a wrong option or value; 3 the address is taken;\n"
-    "4 the data directory or the address is not permitted; 5 the data is in use by another process; 6 the data is of\n"
-    "another format; 7 the data is damaged; 8 ended at once by a second signal.\n";
+    "4 the data directory cannot be used, or the address is not permitted; 5 the data is in use by another process;\n"
+    "6 the data is of another format; 7 the data is damaged; 8 ended at once by a second signal.\n";
 
 struct server {
     struct options options;
@@ -79,7 +79,9 @@ static int exit_code_of(int result)
     case CHATROOM_EADDRINUSE:
         return EXIT_ADDRESS_TAKEN;
     case CHATROOM_EACCES:
-        return EXIT_NOT_PERMITTED;
+    case CHATROOM_EIO:
+    case CHATROOM_ENOSPC:
+        return EXIT_NO_ACCESS;
     case CHATROOM_EBUSY:
         return EXIT_STORE_IN_USE;
     case CHATROOM_EFORMAT:

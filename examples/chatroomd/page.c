@@ -15,8 +15,7 @@
     "Cross-Origin-Opener-Policy: same-origin\r\n"                                                        \
     "Cross-Origin-Resource-Policy: same-origin\r\n"                                                      \
     "Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n"                                   \
-    "Referrer-Policy: no-referrer\r\n"                                                                   \
-    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
 
 static const struct {
     const char *ending;

@@ -97,7 +97,8 @@ struct chatroom_store_ops {
     /*
      * Must. Takes ticket->writes, which become true together or not at all, and never waits for anything slower than memory.
      * Tickets complete in the order in which they were submitted. Errors: EAGAIN the queue is full, ENOMEM, ECLOSED;
-     * then nothing was taken and the ticket will not complete.
+     * then nothing was taken and the ticket will not complete. What is wrong with the group itself is a completion: EEXIST,
+     * ENOENT, EINVAL a key is too long; and so is what befell it: ENOSPC, ENOMEM, EIO, EUNSURE.
      */
     int (*submit)(void *self, struct chatroom_ticket *ticket);
 
