@@ -12,7 +12,7 @@ const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle
 const date = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const narrow = matchMedia("(max-width: 759px)");
 const medium = matchMedia("(max-width: 1079px)");
-const fine = matchMedia("(pointer: fine)");
+const touch = matchMedia("(pointer: coarse)"); // where a focused field brings up a keyboard
 
 export const $ = (id) => document.getElementById(id);
 
@@ -79,7 +79,7 @@ export function complain(id, sentence = "") {
 }
 
 export function focus(id) {
-  if (fine.matches) $(id).focus();
+  if (!touch.matches) $(id).focus();
 }
 
 /* ---- drawers, where the window is narrow ---- */
