@@ -1,9 +1,18 @@
 /*
- * own_store.c: a whole store in one small file: a list of everything that was ever written. A group that fails is cut
- * off its end again; the newest write of a name says how its room stands. For reading: it forgets nothing and searches
- * all.
+ * own_store.c: a whole store in one small file, and a chat room on it.
+ *
+ *     cc own_store.c -o own_store $(pkg-config --cflags --libs chatroom)
+ *
+ * The store is a list of everything that was ever written. A group that fails is cut off its end again; the newest
+ * write of a name says how its room stands. For reading: it forgets nothing and searches all.
+ *
+ * own_store [ADDR:PORT] speaks docs/chat-protocol.md at ws://ADDR:PORT/.
  */
+#include <chatroom/backend/ws_epoll.h>
+#include <chatroom/chatroom.h>
 #include <chatroom/store.h>
+#include <signal.h>
+#include <stdio.h>
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -115,10 +124,11 @@ static int own_submit(void *self, struct chatroom_ticket *ticket)
 static int own_read(void *self, struct chatroom_ticket *ticket)
 {
     const struct own *own = self;
-    const struct chatroom_read *read = &ticket->read;
+    struct chatroom_read *read = &ticket->read;
     const struct chatroom_write *room = find_room(own, read->room);
     bool rising = read->kind == CHATROOM_READ_FROM;
 
+    read->ret_epoch = room ? room->ret_epoch : 0;
     for (size_t i = 0, left = room ? read->limit : 0; i < own->count && left > 0; i++) {
         const struct chatroom_write *w = &own->rows[rising ? i : own->count - 1 - i]->write;
 
@@ -157,11 +167,38 @@ static const struct chatroom_store_ops own_ops = {
     CHATROOM_STORE_OPS, .name = "own", .open = own_open, .submit = own_submit, .read = own_read, .close = own_close,
 };
 
-int own_store(void *arg, struct chatroom_store *ret_store);
+int own_store(void *arg, struct chatroom_store *ret_store); /* what docs/writing-a-store.md runs the kit on */
+
 int own_store(void *arg, struct chatroom_store *ret_store)
 {
     (void)arg;
     ret_store->ops = &own_ops;
     ret_store->self = calloc(1, sizeof(struct own));
     return ret_store->self ? CHATROOM_OK : CHATROOM_ENOMEM;
+}
+
+int main(int argc, char **argv)
+{
+    const char *listen = argc > 1 ? argv[1] : "127.0.0.1:8080";
+    const int signals[] = {SIGINT, SIGTERM, 0};
+    struct chatroom_config config = CHATROOM_CONFIG;
+    struct chatroom_ws_epoll_options ws = CHATROOM_WS_EPOLL_OPTIONS;
+    struct chatroom_error error = {0, ""};
+    chatroom *c = NULL;
+
+    ws.listen = &listen;
+    ws.listen_count = 1;
+    int result = chatroom_ws_epoll(&ws, &config.transport, &error);
+    if (result == CHATROOM_OK)
+        result = own_store(NULL, &config.store);
+    if (result == CHATROOM_OK)
+        result = chatroom_new(&config, &c, &error);
+    if (result == CHATROOM_OK)
+        result = chatroom_chat(c, NULL);
+    if (result == CHATROOM_OK)
+        result = chatroom_run(c, signals, &error);
+    if (result != CHATROOM_OK)
+        fprintf(stderr, "own_store: %s\n", error.text[0] ? error.text : chatroom_strerror(result));
+    chatroom_free(c);
+    return result == CHATROOM_OK ? 0 : 1;
 }

@@ -25,6 +25,7 @@ struct cr_membership {
     struct cr_membership *next; /* of the connection, in order of joining */
     struct cr_room *room;
     chatroom_connection *connection;
+    unsigned deletions; /* of the room, on their way: they take it along */
 };
 
 struct cr_room {
@@ -227,7 +228,7 @@ struct chatroom {
     size_t loose;                           /* requests of the host under way */
     size_t open_count;
     size_t held_bytes; /* of messages that are not through */
-    char *scratch; /* for texts whose length is not known beforehand */
+    char *scratch;     /* for texts whose length is not known beforehand */
     size_t scratch_size;
     chatroom_entry_fn *write_entry;
     void *write_entry_arg;

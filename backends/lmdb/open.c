@@ -263,7 +263,7 @@ static int put_clean(struct lmdb_engine *e, MDB_txn *txn, void *arg)
 
 void lmdb_engine_close(struct lmdb_engine *e)
 {
-    bool works = e->port != NULL && e->env != NULL && !e->failed;
+    bool works = e->env != NULL && !e->failed;
 
     if (works && e->state.dirty)
         lmdb_engine_sync(e); /* what the clean mark vouches for must be there before it */

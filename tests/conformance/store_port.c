@@ -30,7 +30,8 @@ void port_write_init(struct port_call *call, struct chatroom_write *writes, size
 void port_read_init(struct port_call *call, enum chatroom_read_kind kind, const char *room, uint64_t seq, size_t limit)
 {
     memset(call, 0, sizeof *call);
-    call->ticket.read = (struct chatroom_read){.kind = kind, .room = chatroom_str(room), .seq = seq, .limit = limit};
+    call->ticket.read = (struct chatroom_read){
+        .kind = kind, .room = chatroom_str(room), .seq = seq, .limit = limit, .ret_epoch = UINT64_MAX};
     call->page = SIZE_MAX;
 }
 

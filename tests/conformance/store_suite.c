@@ -342,6 +342,26 @@ static void store__reads_before(void **state)
     expect_rows(b, CHATROOM_READ_BEFORE, "a", 0, 100, 0, 0);
 }
 
+/* Without it nobody could tell the entries of a room from those of the room that was there before. */
+static void store__a_read_tells_the_epoch_of_its_rows(void **state)
+{
+    static const char *const rooms[] = {"a", "b", "gone", "none"};
+    BENCH(state);
+    struct port_call call;
+
+    fill(b, "a", 3);
+    fill(b, "b", 0);
+    fill(b, "gone", 1);
+    assert_int_equal(bench_write(b, CHATROOM_ERASE_ROOM, "gone", NULL), CHATROOM_OK);
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t wanted = i < 2 ? epoch(b, rooms[i]) : 0;
+
+        assert_int_equal(bench_read(b, &call, CHATROOM_READ_FROM, rooms[i], 1, 100), CHATROOM_OK);
+        assert_true(call.ticket.read.ret_epoch == wanted);
+        port_call_fini(&call);
+    }
+}
+
 static void store__stops_at_a_full_page(void **state)
 {
     BENCH(state);
@@ -625,6 +645,7 @@ int store_suite_run(const char *name, const struct store_kit *from)
         CASE(store__once_window_is_kept),
         CASE(store__reads_from),
         CASE(store__reads_before),
+        CASE(store__a_read_tells_the_epoch_of_its_rows),
         CASE(store__stops_at_a_full_page),
         CASE(store__read_sees_what_came_before),
         CASE(store__read_while_writing_sees_no_gap),

@@ -402,6 +402,50 @@ static void F12_other_version_is_refused(void **state)
     assert_int_equal(lmdb_try_open(), CHATROOM_EFORMAT);
 }
 
+/* ---- F10: other programs that look ------------------------------------------------------------------------------- */
+
+/* Looks at the store as a backup would, says so, and stays until it is killed. */
+static void look_until_killed(int fd)
+{
+    MDB_env *env = open_env(MDB_RDONLY);
+    MDB_txn *txn;
+
+    alarm(60); /* should nobody do it */
+    if (mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) || write(fd, "x", 1) != 1)
+        _exit(1);
+    for (;;)
+        pause();
+}
+
+static void F10_killed_reader_does_not_make_the_file_grow(void **state)
+{
+    struct store_bench b;
+    struct stat status;
+    int fds[2];
+    pid_t child;
+    char byte;
+
+    (void)state;
+    lmdb_place.options.durability = CHATROOM_DURABLE_NONE;
+    bench_open(&b, &lmdb_kit);
+    bench_close(&b);
+    assert_int_equal(pipe(fds), 0);
+    child = fork();
+    if (child == 0)
+        look_until_killed(fds[1]);
+    assert_int_equal(read(fds[0], &byte, 1), 1);
+    close(fds[0]);
+    close(fds[1]);
+    bench_open(&b, &lmdb_kit);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    for (int i = 0; i < 3000; i++)
+        assert_int_equal(bench_write(&b, CHATROOM_WRITE_SESSION, "s", "record"), CHATROOM_OK);
+    bench_close(&b);
+    assert_int_equal(stat(lmdb_place.data, &status), 0);
+    assert_in_range(status.st_blocks / 2, 1, 1024);
+}
+
 /* ---- F11 and rights ---------------------------------------------------------------------------------------------- */
 
 /* In a child that is nobody in particular, if we are root. */
@@ -467,6 +511,7 @@ int main(void)
         LMDB_CASE(F08_foreign_database_is_refused),
         LMDB_CASE(F08_file_cut_at_any_page_is_refused),
         LMDB_CASE(F12_other_version_is_refused),
+        LMDB_CASE(F10_killed_reader_does_not_make_the_file_grow),
         LMDB_CASE(F11_second_opener_is_refused),
         LMDB_CASE(lmdb__forbidden_directory_is_refused),
         LMDB_CASE(lmdb__place_that_is_no_directory_is_refused),

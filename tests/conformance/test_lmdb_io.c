@@ -6,6 +6,7 @@
 #include "lmdb_kit.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -31,6 +32,8 @@ static struct {
     atomic_bool hit;
     atomic_int syncs_to_go; /* fdatasync() that succeed before one fails; -1: none fails */
     enum failure kind;
+    atomic_bool stalls; /* fdatasync() waits for gate */
+    sem_t stalled, gate;
 } fault = {.syncs_to_go = -1};
 
 static bool is_data(int fd)
@@ -81,6 +84,10 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
 
 int fdatasync(int fd)
 {
+    if (fault.stalls && is_data(fd)) {
+        sem_post(&fault.stalled);
+        sem_wait(&fault.gate);
+    }
     if (fails(fd))
         return -1;
     if (is_data(fd) && fault.syncs_to_go >= 0 && fault.syncs_to_go-- == 0) {
@@ -145,6 +152,44 @@ static void F03_failed_sync_in_the_background_retires_the_handle(void **state)
     assert_int_equal(rc, CHATROOM_EIO);
     bench_close(&b);
     disarm();
+}
+
+/* ---- F09 --------------------------------------------------------------------------------------------------------- */
+
+/* A call that waited for the disk would never come back: the disk waits for it. */
+static void F09_stalled_disk_does_not_hold_the_owner(void **state)
+{
+    enum { FIT = 100 };
+    static struct chatroom_write writes[FIT + 1];
+    static struct port_call puts[FIT + 1], get;
+    struct store_bench b;
+
+    (void)state;
+    lmdb_place.options.queue_tickets = FIT;
+    bench_open(&b, &lmdb_kit);
+    assert_int_equal(bench_write(&b, CHATROOM_CREATE_ROOM, "a", "{}"), CHATROOM_OK);
+    fault.stalls = true;
+    for (int i = 0; i <= FIT; i++) {
+        writes[i] = (struct chatroom_write){.kind = CHATROOM_APPEND, .key = {"a", 1}, .value = {"x", 1}};
+        port_write_init(&puts[i], &writes[i], 1);
+    }
+    assert_int_equal(b.store.ops->submit(b.store.self, &puts[0].ticket), CHATROOM_OK);
+    bench_flush(&b);
+    sem_wait(&fault.stalled); /* the writer has taken the first */
+    for (int i = 1; i < FIT; i++) {
+        assert_int_equal(b.store.ops->submit(b.store.self, &puts[i].ticket), CHATROOM_OK);
+        bench_flush(&b);
+    }
+    port_read_init(&get, CHATROOM_READ_FROM, "a", 1, SIZE_MAX);
+    assert_int_equal(b.store.ops->read(b.store.self, &get.ticket), CHATROOM_OK);
+    assert_int_equal(b.store.ops->submit(b.store.self, &puts[FIT].ticket), CHATROOM_EAGAIN);
+    assert_int_equal(puts[0].completions, 0); /* P1: nothing is said before it is synced */
+    fault.stalls = false;
+    sem_post(&fault.gate);
+    port_wait(&get);
+    assert_int_equal(get.row_count, FIT);
+    port_call_fini(&get);
+    bench_close(&b);
 }
 
 /* ---- F04 --------------------------------------------------------------------------------------------------------- */
@@ -242,10 +287,13 @@ int main(void)
     const struct CMUnitTest cases[] = {
         LMDB_CASE(F03_failed_sync_retires_the_handle),
         LMDB_CASE(F03_failed_sync_in_the_background_retires_the_handle),
+        LMDB_CASE(F09_stalled_disk_does_not_hold_the_owner),
         LMDB_CASE(F04_every_failing_call_leaves_the_truth),
     };
     int failed;
 
+    sem_init(&fault.stalled, 0, 0);
+    sem_init(&fault.gate, 0, 0);
     lmdb_kit_init();
     failed = cmocka_run_group_tests_name("lmdb input and output", cases, NULL, NULL);
     lmdb_kit_fini();
