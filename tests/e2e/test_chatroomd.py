@@ -282,6 +282,59 @@ class End(Case):
             self.assertEqual(asyncio.run(told()), 1001)
             self.assertEqual(server.process.wait(10 * PATIENCE), 0)
 
+    def test_F42_sigterm_under_load_loses_nothing_acknowledged(self):
+        """A hundred times: each client is told 1001, the exit code is 0, and what came back to its author is there, once."""
+        server = Chatroomd(keep=True)
+        self.addCleanup(server.log.close)
+        self.addCleanup(shutil.rmtree, server.own)
+        self.addCleanup(server.kill)
+        server.start()
+        acknowledged = {}
+
+        async def talk(client, turn):
+            try:
+                for n in range(100000):
+                    await client.say("%s %d %d" % (client.name, turn, n))
+                    await asyncio.sleep(0)
+            except websockets.ConnectionClosed:
+                pass
+
+        async def hear(client):
+            try:
+                while True:
+                    message = await client.receive(20)
+                    if message.get("type") == "client-message" and message["user"] == client.name:
+                        acknowledged[message["seq"]] = message["message"]
+            except websockets.ConnectionClosed as end:
+                return end.rcvd and end.rcvd.code
+
+        async def cycle(turn):
+            clients = [await Client.connect(server, name, "den") for name in ("ann", "bob")]
+            talkers = [asyncio.create_task(talk(c, turn)) for c in clients]
+            hearers = [asyncio.create_task(hear(c)) for c in clients]
+            await asyncio.sleep(0.02)
+            server.process.send_signal(signal.SIGTERM)
+            codes = await asyncio.wait_for(asyncio.gather(*hearers), 30 * PATIENCE)
+            await asyncio.gather(*talkers)
+            return codes
+
+        async def read():
+            async with await Client.connect(server, "reader", "den") as reader:
+                return await reader.all_history()
+
+        for turn in range(100):
+            self.assertEqual(asyncio.run(cycle(turn)), [1001, 1001])
+            self.assertEqual(server.process.wait(30 * PATIENCE), 0)  # before stop(), which would send a second signal
+            self.assertEqual(server.stop(), 0)
+            server.again()
+        entries = asyncio.run(read())
+        self.assertEqual([m["seq"] for m in entries], list(range(1, len(entries) + 1)))
+        stored = {m["seq"]: m["content"] for m in entries}
+        self.assertGreater(len(acknowledged), 100)
+        self.assertEqual(len(set(stored.values())), len(entries), "a message is there twice")
+        self.assertEqual({seq: stored.get(seq) for seq in acknowledged}, acknowledged)
+        self.assertEqual(server.stop(), 0)
+
     def test_second_signal_ends_at_once(self):
         server = self.start("--memory", *FREE)
         with WebSocket(server.address, "/development") as slow:
