@@ -14,7 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TURNS_MOST 100000 /* until something is said not to happen any more */
+#define TURNS_MOST 30000 /* until something is said not to happen any more */
+#define TURNS_FAST 10000 /* of them without waiting; then a millisecond each: the kernel has timers of its own */
 #define CLIENTS    8
 
 static const struct client_driver *driver;
@@ -117,13 +118,18 @@ static void on_closed(struct chatroom_connection *connection, uint16_t code, cha
     heard.reason[reason.size] = '\0';
 }
 
-static void turn(void)
+static void turn_waiting(int wait_ms)
 {
     heard.inside_step = true;
-    port_turn(&port, 0);
+    port_turn(&port, wait_ms);
     heard.inside_step = false;
     for (size_t i = 0; i < client_count; i++)
         driver->work(clients[i]);
+}
+
+static void turn(void)
+{
+    turn_waiting(0);
 }
 
 /* Lets both sides work until the condition holds. */
@@ -131,7 +137,7 @@ static void turn(void)
     do {                                                                   \
         bool holds = (condition); /* once a turn: it may take something */ \
         for (int turns = 0; !holds && turns < TURNS_MOST; turns++) {       \
-            turn();                                                        \
+            turn_waiting(turns < TURNS_FAST ? 0 : 1);                      \
             holds = (condition);                                           \
         }                                                                  \
         if (!holds)                                                        \

@@ -94,9 +94,12 @@ void ws_client_cut(struct ws_client *client)
 /* ---- sending
  * -------------------------------------------------------------------------------------------------------------- */
 
-static void append(char **text, size_t *size, const void *octets, size_t more)
+static void append(char **text, size_t *size, size_t *capacity, const void *octets, size_t more)
 {
-    *text = must(realloc(*text, *size + more + 1));
+    if (*capacity - *size < more) {
+        *capacity = (*size + more) * 2;
+        *text = must(realloc(*text, *capacity));
+    }
     if (more > 0)
         memcpy(*text + *size, octets, more);
     *size += more;
@@ -110,7 +113,7 @@ static void drop(char *text, size_t *size, size_t front)
 
 void ws_client_put(struct ws_client *client, const void *octets, size_t size)
 {
-    append(&client->out, &client->out_size, octets, size);
+    append(&client->out, &client->out_size, &client->out_capacity, octets, size);
 }
 
 void ws_client_put_frame(struct ws_client *client, uint8_t first, const void *payload, size_t size)
@@ -150,7 +153,7 @@ static void read_some(struct ws_client *client)
     ssize_t got = recv(client->fd, buffer, client->piece ? client->piece : sizeof buffer, 0);
 
     if (got > 0) {
-        append(&client->in, &client->in_size, buffer, (size_t)got);
+        append(&client->in, &client->in_size, &client->in_capacity, buffer, (size_t)got);
     } else if (got == 0 || (errno != EAGAIN && errno != ENOTCONN)) {
         client->reset = got < 0;
         client->ended = true;

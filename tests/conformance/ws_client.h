@@ -19,7 +19,7 @@ struct ws_client {
     size_t piece;           /* octets a write; 0: as many as go */
     uint16_t close_code;    /* that came; 1005: without one; 0: none */
     char *in, *out, *taken; /* what came and was not taken; what is to be sent; the last message that was taken */
-    size_t in_size, out_size;
+    size_t in_size, out_size, in_capacity, out_capacity;
     char head[2048]; /* of the answer */
 };
 
