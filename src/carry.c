@@ -35,6 +35,8 @@ static void join(chatroom_request *request, struct cr_effect *effect)
     struct cr_membership *membership = effect->membership;
 
     room_is_live(request, effect);
+    if (cr_room_membership(effect->room, request->connection))
+        return;                /* a deletion that would have taken it along has failed */
     effect->membership = NULL; /* the room's and the connection's from now on */
     cr_room_add(membership);
     if (request->history.room != effect->room)

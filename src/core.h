@@ -25,6 +25,7 @@ struct cr_membership {
     struct cr_membership *next; /* of the connection, in order of joining */
     struct cr_room *room;
     chatroom_connection *connection;
+    unsigned deletions; /* of the room, on their way: they take it along */
 };
 
 struct cr_room {
@@ -97,7 +98,8 @@ struct cr_history {
     chatroom_history_fn *then;
     void *then_arg;
     struct cr_page page;
-    uint64_t seen; /* seq of the last entry on the page */
+    uint64_t newest; /* of the room when the page was asked for: it holds nothing beyond */
+    uint64_t seen;   /* seq of the last entry on the page */
 };
 
 struct chatroom_request {
@@ -113,6 +115,7 @@ struct chatroom_request {
     bool scanned, is_object;
     struct chatroom_request_info info;
     char request_id[CR_ID_SIZE];
+    size_t held_bytes; /* counted by the instance */
     chatroom_span body;
     size_t member_count;
     struct cr_chunk *chunks;
@@ -224,7 +227,8 @@ struct chatroom {
     struct cr_deferred deferred, abandoned; /* in the order of their deadlines */
     size_t loose;                           /* requests of the host under way */
     size_t open_count;
-    char *scratch; /* for texts whose length is not known beforehand */
+    size_t held_bytes; /* of messages that are not through */
+    char *scratch;     /* for texts whose length is not known beforehand */
     size_t scratch_size;
     chatroom_entry_fn *write_entry;
     void *write_entry_arg;

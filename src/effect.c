@@ -46,6 +46,13 @@ void cr_effect_release(chatroom *c, struct cr_effect *effect)
         cr_room_end(c, effect->room);
 }
 
+/* Who is in a room that is about to go is not counted as a member any more. */
+static void count_deletion(struct cr_room *room, int change)
+{
+    for (size_t i = 0; i < room->roster.count; i++)
+        CR_CONTAINER(room->roster.members[i], struct cr_membership, member)->deletions += (unsigned)change;
+}
+
 /* What others asked for meanwhile stands: taken back is the difference that this effect made. */
 static void undo(const struct cr_effect *effect)
 {
@@ -64,6 +71,7 @@ static void undo(const struct cr_effect *effect)
         room->expected_members++;
         break;
     case CR_DELETE:
+        count_deletion(room, -1);
         room->expected = true;
         room->expected_members += effect->members_before;
         break;
@@ -278,7 +286,7 @@ static bool will_be_in(const chatroom_request *request, const struct cr_room *ro
     bool in = false;
 
     for (const struct cr_membership *m = request->connection->rooms; m; m = m->next)
-        in |= m->room == room;
+        in |= m->room == room && m->deletions == 0;
     for (const struct cr_effect *effect = request->effects; effect; effect = effect->next)
         if (effect->room == room)
             in = (in || effect->kind == CR_JOIN) && effect->kind != CR_LEAVE && effect->kind != CR_DELETE;
@@ -373,6 +381,7 @@ int chatroom_request_delete_room(chatroom_request *request, chatroom_span name)
     effect = add_for_room(request, CR_DELETE, room);
     if (!effect)
         return CHATROOM_ENOMEM;
+    count_deletion(room, 1);
     effect->members_before = room->expected_members;
     room->expected = false;
     room->expected_members = 0;

@@ -344,7 +344,7 @@ static size_t decode_one(struct cursor *c, char ret_bytes[4])
     c->at++;
     if (take(c, 'u'))
         return put_utf8(ret_bytes, (uint32_t)take_code_point(c));
-    ret_bytes[0] = to[strchr(from, *c->at++) - from];
+    ret_bytes[0] = to[(const char *)memchr(from, *c->at++, 8) - from];
     return 1;
 }
 
@@ -389,11 +389,13 @@ int chatroom_json_get(chatroom_span object, chatroom_span name, struct chatroom_
 
 int chatroom_json_text(const struct chatroom_json_value *value, char *buffer, chatroom_span *ret_text)
 {
-    struct cursor c = {value->raw.bytes + 1, value->raw.bytes + value->raw.size - 1};
+    struct cursor c;
     size_t used = 0;
 
     if (value->type != CHATROOM_JSON_STRING)
         return CHATROOM_ETYPE;
+    c.at = value->raw.bytes + 1;
+    c.end = value->raw.bytes + value->raw.size - 1;
     if (!value->escaped) {
         *ret_text = chatroom_bytes(c.at, (size_t)(c.end - c.at));
         return CHATROOM_OK;
@@ -492,6 +494,8 @@ void chatroom_json_string(struct chatroom_json *json, chatroom_span text)
 
     begin_value(json);
     put(json, "\"", 1);
+    if (text.size == 0)
+        text.bytes = ""; /* nothing is added to a null pointer */
     for (size_t i = 0; i < text.size; i++) {
         const char *at = text.bytes + i;
         const char *escape = short_escape(*at);

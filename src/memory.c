@@ -41,6 +41,8 @@ void *cr_reserve(const struct chatroom_alloc *a, void *items, size_t *capacity, 
 
     if (want <= *capacity)
         return items;
+    if (want > SIZE_MAX / 2 / item_size)
+        return NULL;
     while (grown < want)
         grown *= 2;
     bigger = cr_resize(a, items, *capacity * item_size, grown * item_size);

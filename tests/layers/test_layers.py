@@ -1,0 +1,160 @@
+"""The two checks notice: each rule is broken once, in a small tree that keeps them all."""
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import includes
+import symbols
+
+TREE = {
+    'include/chatroom/base.h': '#include <stdint.h>\n#include <string.h>\n',
+    'include/chatroom/store.h': '#include <chatroom/base.h>\n',
+    'include/chatroom/backend/lmdb.h': '#include <chatroom/store.h>\n',
+    'include/chatroom/backend/memory.h': '#include <chatroom/store.h>\n',
+    'src/meson.build': "core_sources = files(\n  'memory.c',\n  'map.c',\n  'room.c',\n  'chat_names.c',\n  'chat.c',\n)\n",
+    'src/memory.h': '#include <chatroom/base.h>\n',
+    'src/memory.c': '#include "memory.h"\n#include <stdlib.h>\n',
+    'src/map.h': '#include <chatroom/base.h>\n#include <uthash.h>\n',
+    'src/map.c': '#include "map.h"\n#include "memory.h"\n',
+    'src/core.h': '#include "map.h"\n#include <chatroom/store.h>\n',
+    'src/room.h': '#include "core.h"\n',
+    'src/room.c': '#include "room.h"\n#include "memory.h" // with a reason\n',
+    'src/chat.c': '#include <chatroom/store.h>\n#include "chat_names.h"\n',
+    'src/chat_names.h': '#include <stddef.h>\n',
+    'src/chat_names.c': '#include "chat_names.h"\n',
+    'backends/meson.build': '',
+    'backends/lmdb/lmdb.c': '#include "table.h"\n#include <chatroom/backend/lmdb.h>\n#include <lmdb.h>\n#include <unistd.h>\n',
+    'backends/lmdb/table.h': '#include <chatroom/store.h>\n',
+    'backends/memory/memory.c': '#include <chatroom/backend/memory.h>\n',
+    'examples/tinyroom.c': '#include <chatroom/store.h>\n#include <stdio.h>\n',
+    'examples/server/meson.build': "custom_target(output: 'page.h')\n",
+    'examples/server/main.c': '#include "options.h"\n#include "page.h"\n#include <ini.h>\n#include <chatroom/backend/lmdb.h>\n',
+    'examples/server/options.h': '#include <stdbool.h>\n',
+}
+
+FORBIDDEN = [  # a file, and what it may not include
+    ('src/room.c', '<sys/socket.h>'),
+    ('src/room.c', '<unistd.h>'),
+    ('src/room.c', '<pthread.h>'),
+    ('src/room.c', '<time.h>'),
+    ('src/room.c', '<stdio.h>'),
+    ('src/room.c', '<errno.h>'),
+    ('src/room.c', '<stdlib.h>'),
+    ('src/room.c', '<uthash.h>'),
+    ('src/map.c', '<uthash.h>'),
+    ('src/room.c', '<chatroom/backend/lmdb.h>'),
+    ('src/room.c', '<chatroom/missing.h>'),
+    ('src/room.c', '<chatroom/../../backends/lmdb/table.h>'),
+    ('src/room.c', '"../backends/lmdb/table.h"'),
+    ('src/room.c', '"missing.h"'),
+    ('src/room.c', 'A_MACRO'),
+    ('src/room.c', '"chat_names.h"'),
+    ('src/memory.c', '"map.h"'),
+    ('src/memory.h', '"map.h"'),
+    ('src/map.c', '"core.h"'),
+    ('src/map.c', '"room.h"'),
+    ('src/core.h', '"core.h"'),
+    ('src/chat.c', '"memory.h"'),
+    ('src/chat_names.c', '"core.h"'),
+    ('src/chat_names.h', '"map.h"'),
+    ('src/stray.c', '"memory.h"'),
+    ('include/chatroom/store.h', '"base.h"'),
+    ('include/chatroom/store.h', '<stdio.h>'),
+    ('include/chatroom/store.h', '<chatroom/backend/lmdb.h>'),
+    ('include/chatroom/backend/lmdb.h', '<lmdb.h>'),
+    ('backends/lmdb/lmdb.c', '"../../src/map.h"'),
+    ('backends/lmdb/lmdb.c', '"map.h"'),
+    ('backends/lmdb/lmdb.c', '<src/map.h>'),
+    ('backends/lmdb/lmdb.c', '"../memory/memory.h"'),
+    ('backends/lmdb/lmdb.c', '<chatroom/backend/memory.h>'),
+    ('backends/lmdb/table.h', '<chatroom/missing.h>'),
+    ('examples/tinyroom.c', '"help.h"'),
+    ('examples/tinyroom.c', '<src/map.h>'),
+    ('examples/server/main.c', '"../../src/map.h"'),
+    ('examples/server/main.c', '"map.h"'),
+]
+
+
+def plant(root, files):
+    for name, text in files.items():
+        path = pathlib.Path(root, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+class Includes(unittest.TestCase):
+    def check(self, changes):
+        with tempfile.TemporaryDirectory() as root:
+            plant(root, {**TREE, **changes})
+            return includes.Tree(root).check()
+
+    def test_good_tree_passes(self):
+        self.assertEqual(self.check({}), [])
+
+    def test_each_forbidden_include_is_noticed(self):
+        for name, include in FORBIDDEN:
+            for form in ('#include %s\n', '  # include %s /* why */\n', '#\\\ninclude %s\n'):
+                with self.subTest(file=name, include=form % include):
+                    found = self.check({name: TREE.get(name, '') + form % include})
+                    self.assertTrue(any(text.startswith(name + ': ') for text in found), found)
+
+
+class Symbols(unittest.TestCase):
+    def check(self, core='', backend='', other=''):
+        """The complaints about a library of three objects."""
+        good = '__attribute__((visibility("hidden"))) void *cr_hidden(void *p, unsigned long n);' \
+               'void *cr_hidden(void *p, unsigned long n) { return __builtin_memset(p, 0, n); }' \
+               'static const char *const words[] = {"a", "b"};' \
+               'const char *chatroom_word(int i); const char *chatroom_word(int i) { return words[i]; }'
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in (('src_room', good + core), ('backends_lmdb_lmdb', backend),
+                               ('backends_ws_epoll_loop', other)):
+                pathlib.Path(folder, name + '.c').write_text(text + '\n')
+                subprocess.run(['cc', '-w', '-O1', '-fPIC', '-c', name + '.c', '-o', name + '.o'], cwd=folder, check=True)
+            names = ['src_room.o', 'backends_lmdb_lmdb.o', 'backends_ws_epoll_loop.o']
+            subprocess.run(['ar', 'rc', 'lib.a', *names], cwd=folder, check=True)
+            subprocess.run(['cc', '-shared', '-o', 'lib.so', *names], cwd=folder, check=True)
+            return symbols.check(folder + '/lib.a', folder + '/lib.so')
+
+    def assert_noticed(self, text, **sources):
+        found = self.check(**sources)
+        self.assertTrue(any(text in complaint for complaint in found), found)
+
+    def test_good_library_passes(self):
+        self.assertEqual(self.check(backend='int chatroom_open(void); int socket(int, int, int);'
+                                            'int chatroom_open(void) { return socket(1, 1, 0); }'), [])
+
+    def test_system_calls_in_the_core_are_noticed(self):
+        for name in ('socket', 'open', 'time', 'clock_gettime', 'pthread_create', 'printf', 'malloc', '__errno_location'):
+            with self.subTest(name):
+                self.assert_noticed('the core may not use ' + name,
+                                    core='int %s(); int chatroom_do(void) { return %s(); }' % (name, name))
+
+    def test_core_that_uses_a_backend_is_noticed(self):
+        self.assert_noticed('the core may not use chatroom_open', backend='int chatroom_open(void) { return 1; }',
+                            core='int chatroom_open(void); int chatroom_do(void) { return chatroom_open(); }')
+
+    def test_state_is_noticed(self):
+        for where in ('core', 'backend'):
+            for text in ('static int counter;', 'static int counter = 7;', 'static _Thread_local int counter;'):
+                with self.subTest(where=where, text=text):
+                    self.assert_noticed('has state: counter',
+                                        **{where: text + 'int chatroom_count(void) { return counter++; }'})
+
+    def test_backend_that_uses_what_the_core_hides_is_noticed(self):
+        self.assert_noticed('reaches into src: cr_hidden',
+                            backend='void *cr_hidden(void *, unsigned long);'
+                                    'void *chatroom_do(void *p) { return cr_hidden(p, 1); }')
+
+    def test_backend_that_uses_another_is_noticed(self):
+        hidden = '__attribute__((visibility("hidden"))) '
+        self.assert_noticed('reaches into ws_epoll: ws_hidden', other=hidden + 'int ws_hidden(void) { return 1; }',
+                            backend='int ws_hidden(void); int chatroom_do(void) { return ws_hidden(); }')
+
+    def test_export_without_the_prefix_is_noticed(self):
+        self.assert_noticed('exports room_make', core='int room_make(void); int room_make(void) { return 1; }')
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,747 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "wire.h"
+
+#include <chatroom/backend/memory.h>
+#include <chatroom/chatroom.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A whole instance between a wire and the memory store, through the public API. */
+
+static long blocks;
+
+static void *counting(void *arg, void *memory, size_t old_size, size_t size)
+{
+    (void)arg, (void)old_size;
+    blocks += (memory == NULL && size > 0) - (memory != NULL && size == 0);
+    if (size == 0) {
+        free(memory);
+        return NULL;
+    }
+    return realloc(memory, size);
+}
+
+static int fixed_random(void *arg, void *ret_bytes, size_t size)
+{
+    (void)arg;
+    memset(ret_bytes, 7, size);
+    return CHATROOM_OK;
+}
+
+static const struct chatroom_alloc alloc = {counting, NULL};
+
+struct world {
+    chatroom *c;
+    struct wire *wire;
+    struct chatroom_now now;
+    struct chatroom_config config;
+};
+
+static void prepare(struct world *w, bool groups)
+{
+    struct chatroom_config config = CHATROOM_CONFIG;
+
+    memset(w, 0, sizeof *w);
+    blocks = 0;
+    w->now = (struct chatroom_now){1000000000, 1795467901000};
+    w->wire = wire_new(groups);
+    config.alloc = &alloc;
+    config.random = fixed_random;
+    config.transport = wire_transport(w->wire);
+    config.stage = "dev";
+    assert_int_equal(chatroom_memory_store(&config.store), CHATROOM_OK);
+    w->config = config;
+}
+
+static void make(struct world *w)
+{
+    struct chatroom_error error;
+
+    assert_int_equal(chatroom_new(&w->config, &w->c, &error), CHATROOM_OK);
+}
+
+static void step(struct world *w)
+{
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(chatroom_step(w->c, w->now), CHATROOM_OK);
+}
+
+static void pass(struct world *w, unsigned ms)
+{
+    w->now.mono_ns += (uint64_t)ms * 1000000;
+    w->now.wall_ms += ms;
+    step(w);
+}
+
+static void end(struct world *w)
+{
+    chatroom_free(w->c);
+    wire_free(w->wire);
+    assert_int_equal(blocks, 0);
+}
+
+static void start(struct world *w)
+{
+    assert_int_equal(chatroom_start(w->c, w->now, NULL), CHATROOM_OK);
+}
+
+static size_t connected(struct world *w)
+{
+    size_t client = wire_connect(w->wire, "/dev");
+
+    step(w);
+    assert_int_equal(wire_status(w->wire, client), 101);
+    return client;
+}
+
+static void assert_hears(struct world *w, size_t client, const char *text)
+{
+    const char *heard = wire_take(w->wire, client);
+
+    assert_non_null(heard);
+    assert_string_equal(heard, text);
+}
+
+static void says(struct world *w, size_t client, const char *text)
+{
+    wire_send(w->wire, client, text);
+    step(w);
+}
+
+/* ---- handlers ---- */
+
+static int echo(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    return chatroom_request_reply(request, chatroom_request_body(request));
+}
+
+static int count(chatroom_request *request, void *arg)
+{
+    (void)request;
+    ++*(int *)arg;
+    return CHATROOM_OK;
+}
+
+static chatroom_span value_of(chatroom_request *request)
+{
+    chatroom_span text;
+
+    assert_int_equal(chatroom_request_text(request, "value", &text), CHATROOM_OK);
+    return text;
+}
+
+static int join(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    return chatroom_request_join(request, value_of(request));
+}
+
+static int leave(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    return chatroom_request_leave(request, value_of(request));
+}
+
+static int say(chatroom_request *request, void *arg)
+{
+    struct chatroom_json_value payload;
+    chatroom_span id;
+
+    (void)arg;
+    assert_int_equal(chatroom_request_field(request, "value", &payload), CHATROOM_OK);
+    assert_int_equal(chatroom_request_text(request, "id", &id), CHATROOM_OK);
+    return chatroom_request_publish(request, chatroom_request_session_room(request, 0), payload.raw, id);
+}
+
+static int name(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    return chatroom_request_set_name(request, value_of(request));
+}
+
+/* [newest more] seq:author:payload ... */
+static int reply_page(chatroom_request *request, const struct chatroom_history *history, void *arg)
+{
+    char text[4096];
+    struct chatroom_json json = chatroom_json_on(text, sizeof text);
+    chatroom_span page;
+
+    (void)arg;
+    chatroom_json_open(&json, '[');
+    chatroom_json_number(&json, (int64_t)history->newest);
+    chatroom_json_number(&json, history->more);
+    for (size_t i = 0; i < history->count; i++) {
+        chatroom_json_number(&json, (int64_t)history->entries[i].seq);
+        chatroom_json_string(&json, history->entries[i].author);
+        chatroom_json_raw(&json, history->entries[i].payload);
+    }
+    chatroom_json_close(&json, ']');
+    assert_true(chatroom_json_done(&json, &page));
+    assert_int_equal(chatroom_request_join(request, history->room), CHATROOM_EINVAL); /* no more writes */
+    return chatroom_request_reply(request, page);
+}
+
+static int number_of(chatroom_request *request, const char *field)
+{
+    struct chatroom_json_value value;
+
+    assert_int_equal(chatroom_request_field(request, field, &value), CHATROOM_OK);
+    return value.type == CHATROOM_JSON_NUMBER ? atoi(value.raw.bytes) : 0;
+}
+
+static int history(chatroom_request *request, void *arg)
+{
+    struct chatroom_history_query query = {.before = (uint64_t)number_of(request, "before"),
+                                           .after = (uint64_t)number_of(request, "after"),
+                                           .limit = (size_t)number_of(request, "limit")};
+
+    return chatroom_request_history(request, value_of(request), &query, reply_page, arg);
+}
+
+static int join_and_read(chatroom_request *request, void *arg)
+{
+    int result = join(request, arg);
+
+    return result ? result : history(request, arg);
+}
+
+static void add_routes(struct world *w)
+{
+    static const struct {
+        const char *key;
+        chatroom_handler_fn *handler;
+    } routes[] = {{"join", join}, {"leave", leave},     {"say", say},
+                  {"name", name}, {"history", history}, {"enter", join_and_read}};
+
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        assert_int_equal(chatroom_route(w->c, routes[i].key, routes[i].handler, NULL), CHATROOM_OK);
+}
+
+static void begin(struct world *w, bool groups)
+{
+    prepare(w, groups);
+    make(w);
+    add_routes(w);
+    start(w);
+}
+
+/* ---- tests ---- */
+
+static void instance__a_route_is_selected_by_the_message(void **state)
+{
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    assert_int_equal(chatroom_route(w.c, "echo", echo, NULL), CHATROOM_OK);
+    start(&w);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"echo\",\"x\":1}");
+    assert_hears(&w, ann, "{\"action\":\"echo\",\"x\":1}");
+    end(&w);
+}
+
+static void instance__no_route_is_forbidden_in_the_words_of_api_gateway(void **state)
+{
+    static const char *const messages[] = {
+        "{\"action\":\"nope\"}", "{\"action\":\"$connect\"}",          "no json", "{}",
+        "{\"action\":1}",        "{\"action\":\"a\",\"action\":\"a\"}"};
+    struct world w;
+
+    (void)state;
+    begin(&w, true);
+    size_t ann = connected(&w);
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+        says(&w, ann, messages[i]);
+        const char *heard = wire_take(w.wire, ann);
+        assert_non_null(heard);
+        assert_memory_equal(heard, "{\"message\": \"Forbidden\", \"connectionId\":\"", 41);
+        assert_memory_equal(heard + 41, wire_id(w.wire, ann).bytes, 16);
+        assert_memory_equal(heard + 57, "\", \"requestId\":\"", 16);
+    }
+    assert_int_equal(wire_close_code(w.wire, ann), 0);
+    end(&w);
+}
+
+static void instance__another_stage_is_not_found_and_never_a_session(void **state)
+{
+    struct world w;
+    int gone = 0;
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    assert_int_equal(chatroom_route(w.c, "$disconnect", count, &gone), CHATROOM_OK);
+    start(&w);
+    size_t other = wire_connect(w.wire, "/devel"), query = wire_connect(w.wire, "/dev?x=/other");
+    step(&w);
+    assert_int_equal(wire_status(w.wire, other), 404);
+    assert_int_equal(wire_status(w.wire, query), 101);
+    assert_int_equal(chatroom_connection_count(w.c), 1);
+    assert_int_equal(gone, 0);
+    end(&w);
+}
+
+static int refuse(chatroom_request *request, void *arg)
+{
+    chatroom_request_status(request, 401);
+    return arg ? CHATROOM_OK : chatroom_request_refuse(request, "no", "No.");
+}
+
+static void instance__connect_may_refuse_with_a_status(void **state)
+{
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    assert_int_equal(chatroom_route(w.c, "$connect", refuse, NULL), CHATROOM_OK);
+    start(&w);
+    size_t ann = wire_connect(w.wire, "/dev");
+    step(&w);
+    assert_int_equal(wire_status(w.wire, ann), 401);
+    end(&w);
+}
+
+static void instance__disconnect_runs_once_after_what_was_sent(void **state)
+{
+    struct world w;
+    int gone = 0, said = 0;
+
+    (void)state;
+    prepare(&w, false);
+    make(&w);
+    assert_int_equal(chatroom_route(w.c, "$disconnect", count, &gone), CHATROOM_OK);
+    assert_int_equal(chatroom_route(w.c, "x", count, &said), CHATROOM_OK);
+    start(&w);
+    size_t ann = connected(&w);
+    wire_send(w.wire, ann, "{\"action\":\"x\"}");
+    wire_close(w.wire, ann, 1000);
+    wire_close(w.wire, ann, 1000);
+    step(&w);
+    assert_int_equal(said, 1);
+    assert_int_equal(gone, 1);
+    assert_int_equal(chatroom_connection_count(w.c), 0);
+    end(&w);
+}
+
+static void check_members_hear_a_log(bool groups)
+{
+    struct world w;
+
+    begin(&w, groups);
+    size_t ann = connected(&w), bob = connected(&w), cid = connected(&w);
+    says(&w, ann, "{\"action\":\"join\",\"value\":\"den\"}");
+    says(&w, bob, "{\"action\":\"join\",\"value\":\"den\"}");
+    assert_int_equal(chatroom_room_members(w.c, chatroom_str("den")), 2);
+    says(&w, ann, "{\"action\":\"say\",\"value\":\"hi\"}");
+    assert_hears(&w, ann, "\"hi\"");
+    assert_hears(&w, bob, "\"hi\"");
+    assert_null(wire_take(w.wire, cid));
+    says(&w, bob, "{\"action\":\"leave\",\"value\":\"den\"}");
+    says(&w, ann, "{\"action\":\"say\",\"value\":\"alone\"}");
+    assert_hears(&w, ann, "\"alone\"");
+    assert_null(wire_take(w.wire, bob));
+    wire_close(w.wire, ann, 0);
+    step(&w);
+    assert_int_equal(chatroom_room_members(w.c, chatroom_str("den")), 0);
+    assert_true(chatroom_room_exists(w.c, chatroom_str("den")));
+    end(&w);
+}
+
+static void instance__members_hear_a_log_with_groups_of_the_transport(void **state)
+{
+    (void)state;
+    check_members_hear_a_log(true);
+}
+
+static void instance__members_hear_a_log_without_groups(void **state)
+{
+    (void)state;
+    check_members_hear_a_log(false);
+}
+
+static void instance__P3_who_enters_hears_the_page_and_goes_on_from_there(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w, true);
+    size_t ann = connected(&w), bob = connected(&w);
+    says(&w, ann, "{\"action\":\"name\",\"value\":\"ann\"}");
+    says(&w, ann, "{\"action\":\"join\",\"value\":\"den\"}");
+    says(&w, ann, "{\"action\":\"say\",\"value\":1}");
+    wire_send(w.wire, ann, "{\"action\":\"say\",\"value\":2}");
+    wire_send(w.wire, bob, "{\"action\":\"enter\",\"value\":\"den\"}");
+    wire_send(w.wire, ann, "{\"action\":\"say\",\"value\":3}");
+    wire_send(w.wire, bob, "{\"action\":\"say\",\"value\":4}");
+    step(&w);
+    /* The page shows the room as it was when bob came in; what was said while it was read follows. */
+    assert_hears(&w, bob, "[2,0,1,\"ann\",1,2,\"ann\",2]");
+    assert_hears(&w, bob, "3");
+    assert_hears(&w, bob, "4");
+    assert_null(wire_take(w.wire, bob));
+    end(&w);
+}
+
+static void instance__history_is_paged_in_both_directions(void **state)
+{
+    struct world w;
+    char text[64];
+
+    (void)state;
+    begin(&w, true);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"enter\",\"value\":\"den\"}");
+    assert_hears(&w, ann, "[0,0]");
+    for (int i = 1; i <= 5; i++) {
+        snprintf(text, sizeof text, "{\"action\":\"say\",\"value\":%d}", i);
+        says(&w, ann, text);
+    }
+    wire_drain(w.wire, ann);
+    says(&w, ann, "{\"action\":\"history\",\"value\":\"den\",\"limit\":2}");
+    assert_hears(&w, ann, "[5,1,4,\"\",4,5,\"\",5]");
+    says(&w, ann, "{\"action\":\"history\",\"value\":\"den\",\"limit\":2,\"before\":3}");
+    assert_hears(&w, ann, "[5,0,1,\"\",1,2,\"\",2]");
+    says(&w, ann, "{\"action\":\"history\",\"value\":\"den\",\"limit\":2,\"after\":1}");
+    assert_hears(&w, ann, "[5,1,2,\"\",2,3,\"\",3]");
+    says(&w, ann, "{\"action\":\"history\",\"value\":\"den\",\"limit\":2,\"after\":3}");
+    assert_hears(&w, ann, "[5,0,4,\"\",4,5,\"\",5]");
+    end(&w);
+}
+
+static void instance__the_same_id_is_stored_once(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w, true);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"join\",\"value\":\"den\"}");
+    says(&w, ann, "{\"action\":\"say\",\"value\":1,\"id\":\"x\"}");
+    says(&w, ann, "{\"action\":\"say\",\"value\":1,\"id\":\"x\"}");
+    assert_hears(&w, ann, "1");
+    assert_null(wire_take(w.wire, ann));
+    end(&w);
+}
+
+/* ---- deferring ---- */
+
+static chatroom_request *put_off;
+
+static int defer(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    put_off = request;
+    chatroom_request_defer(request);
+    return CHATROOM_OK;
+}
+
+static void deferring(struct world *w)
+{
+    prepare(w, true);
+    make(w);
+    assert_int_equal(chatroom_route(w->c, "later", defer, NULL), CHATROOM_OK);
+    assert_int_equal(chatroom_route(w->c, "echo", echo, NULL), CHATROOM_OK);
+    start(w);
+}
+
+static void instance__later_messages_wait_for_a_deferred_one(void **state)
+{
+    struct world w;
+
+    (void)state;
+    deferring(&w);
+    size_t ann = connected(&w);
+    wire_send(w.wire, ann, "{\"action\":\"later\"}");
+    wire_send(w.wire, ann, "{\"action\":\"echo\"}");
+    step(&w);
+    assert_null(wire_take(w.wire, ann));
+    chatroom_request_resume(put_off, echo, NULL);
+    step(&w);
+    assert_hears(&w, ann, "{\"action\":\"later\"}");
+    assert_hears(&w, ann, "{\"action\":\"echo\"}");
+    end(&w);
+}
+
+static void instance__deferred_for_too_long_is_told_and_its_late_result_discarded(void **state)
+{
+    struct world w;
+
+    (void)state;
+    deferring(&w);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"later\"}");
+    assert_int_equal(chatroom_deadline(w.c), w.now.mono_ns + 29000000000);
+    pass(&w, 28999);
+    assert_null(wire_take(w.wire, ann));
+    pass(&w, 1);
+    assert_memory_equal(wire_take(w.wire, ann), "{\"message\": \"Endpoint request timed out\"", 40);
+    chatroom_request_resume(put_off, echo, NULL);
+    step(&w);
+    assert_null(wire_take(w.wire, ann));
+    says(&w, ann, "{\"action\":\"echo\"}");
+    assert_hears(&w, ann, "{\"action\":\"echo\"}");
+    end(&w);
+}
+
+static void instance__freed_while_requests_are_deferred_or_given_up_leaves_nothing(void **state)
+{
+    struct world w;
+
+    (void)state;
+    deferring(&w);
+    size_t ann = connected(&w), bob = connected(&w);
+    says(&w, ann, "{\"action\":\"later\"}");
+    pass(&w, 30000);
+    says(&w, bob, "{\"action\":\"later\"}");
+    says(&w, bob, "{\"action\":\"echo\"}");
+    end(&w);
+}
+
+/* ---- limits ---- */
+
+static void instance__what_a_message_may_not_be_closes_its_connection_alone(void **state)
+{
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    w.config.limits.message_bytes = 10;
+    make(&w);
+    assert_int_equal(chatroom_route(w.c, "$default", echo, NULL), CHATROOM_OK);
+    start(&w);
+    size_t ann = connected(&w), bob = connected(&w), cid = connected(&w);
+    wire_send_kind(w.wire, ann, CHATROOM_BINARY_MESSAGE, chatroom_str("x"));
+    wire_send(w.wire, bob, "12345678901");
+    wire_send(w.wire, cid, "1234567890");
+    step(&w);
+    assert_int_equal(wire_close_code(w.wire, ann), 1003);
+    assert_int_equal(wire_close_code(w.wire, bob), 1009);
+    assert_hears(&w, cid, "1234567890");
+    end(&w);
+}
+
+static void instance__T12_too_many_messages_are_told_once_a_second_and_closed_after_ten(void **state)
+{
+    struct world w;
+    int told = 0;
+
+    (void)state;
+    begin(&w, true);
+    size_t ann = connected(&w);
+    for (int tenth = 0; tenth < 115 && wire_close_code(w.wire, ann) == 0; tenth++) {
+        for (int i = 0; i < 10; i++)
+            wire_send(w.wire, ann, "{\"action\":\"leave\",\"value\":\"none\"}");
+        pass(&w, 100);
+        for (const char *heard = wire_take(w.wire, ann); heard; heard = wire_take(w.wire, ann))
+            told += strncmp(heard, "{\"message\": \"Too Many Requests\"", 30) == 0;
+    }
+    assert_int_equal(wire_close_code(w.wire, ann), 1008);
+    assert_in_range(told, 9, 11);
+    end(&w);
+}
+
+static void instance__a_route_may_have_a_limit_of_its_own(void **state)
+{
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    assert_int_equal(chatroom_route(w.c, "echo", echo, NULL), CHATROOM_OK);
+    assert_int_equal(chatroom_route_limit(w.c, "echo", 60, 2), CHATROOM_OK);
+    assert_int_equal(chatroom_route_limit(w.c, "none", 60, 2), CHATROOM_ENOENT);
+    start(&w);
+    size_t ann = connected(&w);
+    for (int i = 0; i < 3; i++)
+        says(&w, ann, "{\"action\":\"echo\"}");
+    assert_hears(&w, ann, "{\"action\":\"echo\"}");
+    assert_hears(&w, ann, "{\"action\":\"echo\"}");
+    assert_memory_equal(wire_take(w.wire, ann), "{\"message\": \"Too Many Requests\"", 30);
+    pass(&w, 1000);
+    says(&w, ann, "{\"action\":\"echo\"}");
+    assert_hears(&w, ann, "{\"action\":\"echo\"}");
+    end(&w);
+}
+
+/* ---- other threads' calls ---- */
+
+static void note(void *arg, int status)
+{
+    *(int *)arg = status;
+}
+
+static void instance__calls_from_elsewhere_take_hold_in_the_next_step(void **state)
+{
+    struct world w;
+    int posted = 1, missed = 1, published = 1, nowhere = 1, closed = 1;
+    char id[16];
+
+    (void)state;
+    begin(&w, true);
+    size_t ann = connected(&w);
+    memcpy(id, wire_id(w.wire, ann).bytes, sizeof id);
+    says(&w, ann, "{\"action\":\"join\",\"value\":\"den\"}");
+    assert_int_equal(chatroom_post(w.c, chatroom_bytes(id, 16), chatroom_str("post"), note, &posted), CHATROOM_OK);
+    assert_int_equal(chatroom_post(w.c, chatroom_str("nobody"), chatroom_str("post"), note, &missed), CHATROOM_OK);
+    assert_int_equal(
+        chatroom_publish(w.c, chatroom_str("den"), chatroom_str("host"), chatroom_str("[1]"), note, &published),
+        CHATROOM_OK);
+    assert_int_equal(
+        chatroom_publish(w.c, chatroom_str("no"), chatroom_str("host"), chatroom_str("[1]"), note, &nowhere),
+        CHATROOM_OK);
+    assert_int_equal(chatroom_publish(w.c, chatroom_str("den"), chatroom_str(""), chatroom_str("[1"), note, NULL),
+                     CHATROOM_EJSON);
+    assert_int_equal(chatroom_disconnect(w.c, chatroom_bytes(id, 16), 1005, chatroom_str(""), note, NULL),
+                     CHATROOM_EINVAL);
+    assert_null(wire_take(w.wire, ann));
+    step(&w);
+    assert_hears(&w, ann, "post");
+    assert_hears(&w, ann, "[1]");
+    assert_int_equal(posted, CHATROOM_OK);
+    assert_int_equal(missed, CHATROOM_EGONE);
+    assert_int_equal(published, CHATROOM_OK);
+    assert_int_equal(nowhere, CHATROOM_ENOENT);
+    assert_int_equal(chatroom_disconnect(w.c, chatroom_bytes(id, 16), 4000, chatroom_str("bye"), note, &closed),
+                     CHATROOM_OK);
+    step(&w);
+    assert_int_equal(closed, CHATROOM_OK);
+    assert_int_equal(wire_close_code(w.wire, ann), 4000);
+    end(&w);
+}
+
+static void instance__calls_that_come_too_late_are_told(void **state)
+{
+    struct world w;
+    int posted = 1, published = 1;
+
+    (void)state;
+    begin(&w, true);
+    assert_int_equal(chatroom_post(w.c, chatroom_str("x"), chatroom_str("post"), note, &posted), CHATROOM_OK);
+    assert_int_equal(chatroom_publish(w.c, chatroom_str("den"), chatroom_str(""), chatroom_str("1"), note, &published),
+                     CHATROOM_OK);
+    end(&w);
+    assert_int_equal(posted, CHATROOM_ECLOSED);
+    assert_int_equal(published, CHATROOM_ECLOSED);
+}
+
+/* ---- stopping ---- */
+
+static void instance__stop_closes_with_1001_and_every_disconnect_runs(void **state)
+{
+    struct world w;
+    int gone = 0;
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    assert_int_equal(chatroom_route(w.c, "$disconnect", count, &gone), CHATROOM_OK);
+    start(&w);
+    size_t ann = connected(&w), bob = connected(&w);
+    chatroom_ask_stop(w.c);
+    assert_false(chatroom_stopped(w.c));
+    step(&w);
+    assert_true(chatroom_stopped(w.c));
+    assert_int_equal(wire_close_code(w.wire, ann), 1001);
+    assert_int_equal(wire_close_code(w.wire, bob), 1001);
+    assert_int_equal(gone, 2);
+    end(&w);
+}
+
+static void instance__stop_waits_for_a_deferred_answer_but_not_forever(void **state)
+{
+    struct world w;
+
+    (void)state;
+    deferring(&w);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"later\"}");
+    chatroom_stop(w.c);
+    step(&w);
+    assert_int_equal(wire_close_code(w.wire, ann), 0);
+    assert_false(chatroom_stopped(w.c));
+    pass(&w, 10000);
+    assert_true(chatroom_stopped(w.c));
+    end(&w);
+}
+
+static void instance__two_of_them_do_not_know_each_other(void **state)
+{
+    struct world one, other;
+
+    (void)state;
+    begin(&one, true);
+    long before = blocks;
+    begin(&other, true);
+    size_t ann = connected(&one), bob = connected(&other);
+    says(&one, ann, "{\"action\":\"join\",\"value\":\"den\"}");
+    says(&other, bob, "{\"action\":\"join\",\"value\":\"den\"}");
+    says(&one, ann, "{\"action\":\"say\",\"value\":1}");
+    assert_hears(&one, ann, "1");
+    assert_null(wire_take(other.wire, bob));
+    blocks += before;
+    chatroom_free(other.c);
+    wire_free(other.wire);
+    end(&one);
+}
+
+static void instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_nothing(void **state)
+{
+    static const char *const bad[] = {"action", "$request.body.", "$request.body.a b", "$request.body.a.b"};
+    struct chatroom_error error;
+    struct world w;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        prepare(&w, true);
+        w.config.route_selection = bad[i];
+        assert_int_equal(chatroom_new(&w.config, &w.c, &error), CHATROOM_EINVAL);
+        assert_string_equal(error.text, "The route selection expression must be $request.body.NAME.");
+        wire_free(w.wire);
+        assert_int_equal(blocks, 0);
+    }
+    prepare(&w, true);
+    w.config.stage = "a/b";
+    assert_int_equal(chatroom_new(&w.config, &w.c, &error), CHATROOM_EINVAL);
+    wire_free(w.wire);
+    assert_int_equal(blocks, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(instance__a_route_is_selected_by_the_message),
+        cmocka_unit_test(instance__no_route_is_forbidden_in_the_words_of_api_gateway),
+        cmocka_unit_test(instance__another_stage_is_not_found_and_never_a_session),
+        cmocka_unit_test(instance__connect_may_refuse_with_a_status),
+        cmocka_unit_test(instance__disconnect_runs_once_after_what_was_sent),
+        cmocka_unit_test(instance__members_hear_a_log_with_groups_of_the_transport),
+        cmocka_unit_test(instance__members_hear_a_log_without_groups),
+        cmocka_unit_test(instance__P3_who_enters_hears_the_page_and_goes_on_from_there),
+        cmocka_unit_test(instance__history_is_paged_in_both_directions),
+        cmocka_unit_test(instance__the_same_id_is_stored_once),
+        cmocka_unit_test(instance__later_messages_wait_for_a_deferred_one),
+        cmocka_unit_test(instance__deferred_for_too_long_is_told_and_its_late_result_discarded),
+        cmocka_unit_test(instance__freed_while_requests_are_deferred_or_given_up_leaves_nothing),
+        cmocka_unit_test(instance__what_a_message_may_not_be_closes_its_connection_alone),
+        cmocka_unit_test(instance__T12_too_many_messages_are_told_once_a_second_and_closed_after_ten),
+        cmocka_unit_test(instance__a_route_may_have_a_limit_of_its_own),
+        cmocka_unit_test(instance__calls_from_elsewhere_take_hold_in_the_next_step),
+        cmocka_unit_test(instance__calls_that_come_too_late_are_told),
+        cmocka_unit_test(instance__stop_closes_with_1001_and_every_disconnect_runs),
+        cmocka_unit_test(instance__stop_waits_for_a_deferred_answer_but_not_forever),
+        cmocka_unit_test(instance__two_of_them_do_not_know_each_other),
+        cmocka_unit_test(instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
