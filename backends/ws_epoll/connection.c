@@ -112,7 +112,7 @@ void ws_connection_lose(struct ws_transport *t, struct ws_connection *c, enum ws
 {
     if (c->lost || c->state == WS_DEAD)
         return;
-    c->lost = loss;
+    c->lost = (uint8_t)loss;
     ws_list_add(t, c, WS_LOST);
 }
 

@@ -133,9 +133,9 @@ static void run_timers(struct ws_transport *t)
         ws_listeners_pause(t);
 }
 
-static void run_held(struct ws_transport *t)
+static void run_held(struct ws_transport *t, struct ws_connection *ready)
 {
-    struct ws_connection *ready = ws_list_take(t, WS_READY), *c;
+    struct ws_connection *c;
 
     while ((c = ws_list_pop(&ready, WS_READY)))
         ws_input_held(t, c);
@@ -177,12 +177,14 @@ static void run_events(struct ws_transport *t)
 static void step(void *self, struct chatroom_now now)
 {
     struct ws_transport *t = self;
+    struct ws_connection *ready;
 
     t->now = now;
     ws_connections_end_lost(t);
     run_timers(t);
-    run_held(t);
+    ready = ws_list_take(t, WS_READY); /* who holds input receives none: so nobody has two turns */
     run_events(t);
+    run_held(t, ready);
     ws_connections_end_lost(t);
     ws_connections_bury(t);
 }

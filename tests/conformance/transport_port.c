@@ -121,12 +121,12 @@ void port_close_everyone(struct chatroom_transport_port *port, uint16_t code)
 /* ---- the loop ------------------------------------------------------------------------------------------------------
  */
 
-static uint64_t clock_ns(void)
+static uint64_t clock_of(const struct chatroom_transport_port *port)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec + port->skew_ns;
 }
 
 static int wait_for(const struct chatroom_transport_port *port, int wait_ms, uint64_t now)
@@ -138,12 +138,12 @@ static int wait_for(const struct chatroom_transport_port *port, int wait_ms, uin
     return (due - now) / 1000000 < (uint64_t)wait_ms ? (int)((due - now) / 1000000) + 1 : wait_ms;
 }
 
-void port_turn(struct chatroom_transport_port *port, int wait_ms, uint64_t skew_ns)
+void port_turn(struct chatroom_transport_port *port, int wait_ms)
 {
     struct pollfd ready = {.fd = port->transport.ops->fd(port->transport.self), .events = POLLIN};
 
-    poll(&ready, 1, wait_for(port, wait_ms, clock_ns() + skew_ns));
-    port->now.mono_ns = clock_ns() + skew_ns;
+    poll(&ready, 1, wait_for(port, wait_ms, clock_of(port)));
+    port->now.mono_ns = clock_of(port);
     port->transport.ops->step(port->transport.self, port->now);
     port->transport.ops->flush(port->transport.self);
 }

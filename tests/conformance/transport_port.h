@@ -19,6 +19,7 @@ struct chatroom_connection {
 struct chatroom_transport_port {
     struct chatroom_transport transport;
     struct chatroom_now now;
+    uint64_t skew_ns; /* how far its clock is before the real one: a test adds to it instead of waiting */
     struct chatroom_connection *connections;
     size_t count;
     uint64_t next_id;
@@ -38,7 +39,7 @@ int port_send(struct chatroom_connection *connection, enum chatroom_message_kind
 void port_close(struct chatroom_connection *connection, uint16_t code, const char *reason);
 void port_close_everyone(struct chatroom_transport_port *port, uint16_t code);
 
-/* Waits until the transport has work, at most so long, and lets it work once at the real time plus skew_ns. */
-void port_turn(struct chatroom_transport_port *port, int wait_ms, uint64_t skew_ns);
+/* Waits until the transport has work, at most so long, and lets it work once. */
+void port_turn(struct chatroom_transport_port *port, int wait_ms);
 
 #endif

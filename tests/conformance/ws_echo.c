@@ -28,11 +28,11 @@ static void echo(struct chatroom_connection *connection, enum chatroom_message_k
 static void run(struct chatroom_transport_port *port)
 {
     while (!stopping)
-        port_turn(port, 1000, 0);
+        port_turn(port, 1000);
     port->transport.ops->stop(port->transport.self);
     port_close_everyone(port, 1001);
     while (port->count > 0 || port->transport.ops->busy(port->transport.self))
-        port_turn(port, 1000, 0);
+        port_turn(port, 1000);
 }
 
 int main(int argc, char **argv)

@@ -107,6 +107,8 @@ static void assembler__unmasks_every_offset_and_length(void **state)
 
 static size_t conversation(uint8_t *to)
 {
+    const char *longer = "a long one that takes the middle form of a length, because it is longer than one hundred and "
+                         "twenty-five octets; now it is";
     size_t at = wire_frame(to, WIRE_FIN | TEXT, "one", 3);
 
     at += wire_frame(to + at, WIRE_FIN | PING, "p", 1);
@@ -116,10 +118,7 @@ static size_t conversation(uint8_t *to)
     at += wire_frame(to + at, WIRE_FIN | PONG, "o", 1);
     at += wire_frame(to + at, WIRE_FIN | CONTINUATION, "o", 1);
     at += wire_frame(to + at, WIRE_FIN | BINARY, "", 0);
-    at += wire_frame(to + at, WIRE_FIN | TEXT,
-                     "a long one that takes the middle form of a length, because it is longer than one hundred and "
-                     "twenty-five octets; now it is",
-                     156);
+    at += wire_frame(to + at, WIRE_FIN | TEXT, longer, strlen(longer));
     at += wire_frame(to + at, WIRE_FIN | CLOSE,
                      "\x03\xe8"
                      "bye",
