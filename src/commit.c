@@ -250,10 +250,10 @@ static void settle(chatroom_request *request)
     bool has_page = request->stored;
 
     if (!has_page) {
+        if (request->info.event == CHATROOM_CONNECT) /* first: nothing may be sent to who has not been let in */
+            cr_connection_answer(request->connection, request);
         cr_carry_out(request);
         request->stored = true;
-        if (request->info.event == CHATROOM_CONNECT)
-            cr_connection_answer(request->connection, request);
         if (request->history.then && ask_for_history(request))
             return;
     }
