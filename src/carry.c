@@ -147,4 +147,6 @@ void cr_carry_out(chatroom_request *request)
         carry_out(request, effect);
         cr_effect_release(request->c, effect);
     }
+    if (request->wordless)
+        cr_connection_close(request->connection, 1013, chatroom_str("Try again later"));
 }

@@ -98,18 +98,24 @@ static void log_refusal(const chatroom_request *request, const struct chatroom_r
     cr_log(request->c, CHATROOM_LOG_INFO, "refused", fields, 4);
 }
 
+static int send_refusal(chatroom_request *request, const struct chatroom_refusal *refusal)
+{
+    chatroom_span text;
+    int result = cr_text_refusal(request->c, refusal, &text);
+
+    return result ? result : cr_request_send(request, chatroom_bytes(NULL, 0), CHATROOM_TEXT_MESSAGE, text);
+}
+
 /* Becomes the request's only effect. */
 static void refuse(chatroom_request *request, int result)
 {
     struct chatroom_refusal refusal = describe(request, result);
-    chatroom_span text;
 
     cr_request_drop(request);
     request->ticket.status = result;
     log_refusal(request, &refusal);
-    if (request->info.event == CHATROOM_MESSAGE && request->connection &&
-        cr_text_refusal(request->c, &refusal, &text) == CHATROOM_OK)
-        (void)cr_request_send(request, chatroom_bytes(NULL, 0), CHATROOM_TEXT_MESSAGE, text); /* no memory: no word */
+    request->wordless = request->info.event == CHATROOM_MESSAGE && request->connection &&
+                        send_refusal(request, &refusal) != CHATROOM_OK;
 }
 
 static uint16_t status_of(int result)

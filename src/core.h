@@ -109,6 +109,7 @@ struct chatroom_request {
     enum cr_request_state state;
     bool barrier;   /* later ones of this connection wait */
     bool abandoned; /* timed out: the late result is discarded */
+    bool wordless;  /* refused, and there was no memory to say so: its connection is closed instead */
     bool stored;    /* its writes are done: no more of them */
     bool scanned, is_object;
     struct chatroom_request_info info;
