@@ -177,6 +177,29 @@ static int submit(chatroom_request *request)
     return c->store.ops->submit(c->store.self, &request->ticket.store);
 }
 
+/* Nobody can be told to try again, and many may go at once. */
+static bool waits_for_store(chatroom_request *request, int result)
+{
+    if (request->info.event != CHATROOM_DISCONNECT || (result != CHATROOM_EAGAIN && result != CHATROOM_ENOMEM))
+        return false;
+    request->state = CR_REFUSED;
+    cr_connection_mark_ready(request->connection);
+    return true;
+}
+
+bool cr_commit_again(chatroom_request *request)
+{
+    int result = submit(request);
+
+    if (result == CHATROOM_OK)
+        return true;
+    if (waits_for_store(request, result))
+        return false;
+    fail(request, result);
+    become_ready(request);
+    return true;
+}
+
 void cr_commit(chatroom_request *request, int result)
 {
     if (request->info.event == CHATROOM_DISCONNECT && result != CHATROOM_OK) {
@@ -190,7 +213,7 @@ void cr_commit(chatroom_request *request, int result)
         cr_commit_take_barrier(request);
     if (result == CHATROOM_OK && request->ticket.store.count > 0) {
         result = submit(request);
-        if (result == CHATROOM_OK)
+        if (result == CHATROOM_OK || waits_for_store(request, result))
             return;
     }
     if (result != CHATROOM_OK)

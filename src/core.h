@@ -75,6 +75,7 @@ struct cr_effect {
 enum cr_request_state {
     CR_RUNNING,  /* its handler has been called */
     CR_DEFERRED, /* ... and put the answer off */
+    CR_REFUSED,  /* by a store that had too much to do: asked again later ($disconnect alone) */
     CR_STORING,
     CR_READY,    /* nothing to wait for but earlier requests of its connection */
     CR_SETTLING, /* in the instance's line: its effects are carried out next */
