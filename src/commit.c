@@ -174,6 +174,7 @@ static int submit(chatroom_request *request)
     request->ticket.wake_arg = c;
     request->ticket.done = written;
     c->submitted = true;
+    cr_write_stamp(request);
     return c->store.ops->submit(c->store.self, &request->ticket.store);
 }
 

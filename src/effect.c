@@ -399,20 +399,18 @@ static int make_once(chatroom_request *request, chatroom_span id, chatroom_span 
     return CHATROOM_OK;
 }
 
-static int encode_entry(chatroom_request *request, struct cr_room *room, struct chatroom_entry *entry,
-                        chatroom_span *ret_value)
+/* Its time is set when it goes to the store. */
+static int encode_entry(chatroom_request *request, const struct chatroom_entry *entry, chatroom_span *ret_value)
 {
     size_t size;
     char *bytes;
 
-    entry->time_ms = request->c->now.wall_ms > room->newest_ms ? request->c->now.wall_ms : room->newest_ms;
     size = cr_entry_size(entry);
     bytes = chatroom_request_memory(request, size);
     if (!bytes)
         return CHATROOM_ENOMEM;
     cr_entry_encode(entry, bytes);
     *ret_value = chatroom_bytes(bytes, size);
-    room->newest_ms = entry->time_ms;
     return CHATROOM_OK;
 }
 
@@ -438,7 +436,7 @@ int cr_request_append(chatroom_request *request, chatroom_span room_name, chatro
     if (result == CHATROOM_OK)
         result = make_once(request, id, &once);
     if (result == CHATROOM_OK)
-        result = encode_entry(request, room, &entry, &value);
+        result = encode_entry(request, &entry, &value);
     if (result != CHATROOM_OK)
         return result;
     effect = add_for_room(request, CR_PUBLISH, room);

@@ -125,3 +125,16 @@ int cr_write_collect(chatroom_request *request)
         result = write_of_session(request, &ticket->writes[ticket->count++]);
     return result;
 }
+
+void cr_write_stamp(chatroom_request *request)
+{
+    int64_t now = request->c->now.wall_ms;
+
+    for (struct cr_effect *e = request->effects; e; e = e->next) {
+        if (e->kind != CR_PUBLISH)
+            continue;
+        if (e->room->newest_ms < now)
+            e->room->newest_ms = now;
+        cr_entry_set_time((char *)e->text.bytes, e->room->newest_ms); /* in the request's memory */
+    }
+}
