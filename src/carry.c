@@ -37,7 +37,9 @@ static void join(chatroom_request *request, struct cr_effect *effect)
     room_is_live(request, effect);
     effect->membership = NULL; /* the room's and the connection's from now on */
     cr_room_add(membership);
-    if (request->history.room != effect->room)
+    if (request->history.room == effect->room)
+        request->history.joined = true;
+    else
         cr_room_seat(request->c, membership, 0);
 }
 

@@ -248,12 +248,12 @@ static bool ask_for_history(chatroom_request *request)
 
 static void give_history(chatroom_request *request)
 {
-    int result = request->ticket.status;
+    int result = cr_history_give(request);
 
-    if (result == CHATROOM_OK || request->history.page.count > 0)
-        result = cr_history_give(request);
-    if (result != CHATROOM_OK)
+    if (result != CHATROOM_OK) {
+        request->history.seen = 0; /* there was no page: all that was said goes on from the joining */
         refuse(request, result);
+    }
     cr_carry_out(request);
     cr_history_seat(request);
 }

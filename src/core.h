@@ -99,6 +99,7 @@ struct cr_history {
     void *then_arg;
     struct cr_page page;
     uint64_t seen; /* seq of the last entry on the page */
+    bool joined;   /* the same request took its session in, to wait for the page */
 };
 
 struct chatroom_request {

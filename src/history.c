@@ -73,6 +73,15 @@ static void turn(struct chatroom_entry *entries, size_t count)
     }
 }
 
+/* What was submitted before the read has taken hold by now, perhaps the room's end: the page is of what there is now.
+ */
+static bool is_there(const chatroom_request *request)
+{
+    const struct cr_history *h = &request->history;
+
+    return h->room->live && (!h->joined || cr_room_membership(h->room, request->connection));
+}
+
 int cr_history_give(chatroom_request *request)
 {
     struct cr_history *h = &request->history;
@@ -81,6 +90,8 @@ int cr_history_give(chatroom_request *request)
         .room = cr_room_name(h->room), .epoch = h->room->epoch, .newest = h->room->newest};
     int status = request->ticket.status, decoded;
 
+    if (!is_there(request))
+        return CHATROOM_ENOENT;
     entries = chatroom_request_memory(request, h->page.count * sizeof *entries);
     if (!entries)
         return CHATROOM_ENOMEM;
