@@ -207,6 +207,8 @@ void cr_commit(chatroom_request *request, int result)
         refuse(request, result); /* nobody hears of it, and the session ends all the same */
         result = CHATROOM_OK;
     }
+    if (result == CHATROOM_OK && request->deadline_ns > 0)
+        cr_request_postpone(request);
     if (result == CHATROOM_OK)
         result = cr_write_collect(request);
     if (result == CHATROOM_OK &&

@@ -36,10 +36,13 @@ struct cr_room {
     uint64_t epoch, newest;
     bool live;               /* the store has it, and said so */
     struct cr_roster roster; /* announced members */
-    /* What will be once everything on its way to the store has arrived. */
-    unsigned changes; /* so many are on their way */
+    unsigned changes;        /* so many are on their way, and keep it in memory */
+    /* What will be once everything on its way to the store has arrived: cr_room_expect() before looking. */
     bool expected;
     size_t expected_members;
+    bool unforeseen;                            /* something came differently */
+    struct cr_effect *first_noted, *last_noted; /* what will change it, in that order */
+    size_t noted_deletes;
 };
 
 enum cr_effect_kind {
@@ -67,9 +70,9 @@ struct cr_effect {
     chatroom_span text;               /* SEND: whom; CLOSE: reason; NAME: name; PUBLISH: the encoded entry */
     chatroom_span once;               /* PUBLISH */
     uint16_t code;                    /* CLOSE */
-    bool made_room;                   /* CREATE, JOIN: the room was not expected before */
-    size_t members_before;            /* DELETE */
     size_t write;                     /* its place in the request's writes */
+    bool noted;                       /* in the room's list: */
+    struct cr_effect *next_noted, *previous_noted;
 };
 
 enum cr_request_state {
