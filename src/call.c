@@ -56,7 +56,12 @@ static int push(struct call *call)
 
     if (!call)
         return CHATROOM_ENOMEM;
-    c = call->c; /* once it is pushed the call is the owner's */
+    c = call->c;    /* once it is pushed the call is the owner's */
+    if (c->dying) { /* asked for by what hears of the end: nobody takes it any more */
+        call->done = NULL;
+        end(call, CHATROOM_ECLOSED);
+        return CHATROOM_ECLOSED;
+    }
     if (cr_inbox_push(&c->inbox, &call->node) && c->transport.ops->wake)
         c->transport.ops->wake(c->transport.self);
     return CHATROOM_OK;

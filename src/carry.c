@@ -35,11 +35,15 @@ static void join(chatroom_request *request, struct cr_effect *effect)
     struct cr_membership *membership = effect->membership;
 
     room_is_live(request, effect);
-    if (cr_room_membership(effect->room, request->connection))
-        return;                /* a deletion that would have taken it along has failed */
+    if (cr_room_membership(effect->room, request->connection)) { /* it was to be deleted in between, and was not */
+        effect->room->unforeseen = true;
+        return;
+    }
     effect->membership = NULL; /* the room's and the connection's from now on */
     cr_room_add(membership);
-    if (request->history.room != effect->room)
+    if (request->history.room == effect->room)
+        request->history.joined = true;
+    else
         cr_room_seat(request->c, membership, 0);
 }
 
@@ -56,6 +60,8 @@ static void leave(chatroom_request *request, const struct cr_effect *effect)
 
     if (membership)
         cr_room_drop(request->c, membership);
+    else
+        effect->room->unforeseen = true;
 }
 
 static void delete_room(chatroom_request *request, const struct cr_effect *effect)
@@ -149,4 +155,6 @@ void cr_carry_out(chatroom_request *request)
         carry_out(request, effect);
         cr_effect_release(request->c, effect);
     }
+    if (request->wordless)
+        cr_connection_close(request->connection, 1013, chatroom_str("Try again later"));
 }

@@ -98,18 +98,24 @@ static void log_refusal(const chatroom_request *request, const struct chatroom_r
     cr_log(request->c, CHATROOM_LOG_INFO, "refused", fields, 4);
 }
 
+static int send_refusal(chatroom_request *request, const struct chatroom_refusal *refusal)
+{
+    chatroom_span text;
+    int result = cr_text_refusal(request->c, refusal, &text);
+
+    return result ? result : cr_request_send(request, chatroom_bytes(NULL, 0), CHATROOM_TEXT_MESSAGE, text);
+}
+
 /* Becomes the request's only effect. */
 static void refuse(chatroom_request *request, int result)
 {
     struct chatroom_refusal refusal = describe(request, result);
-    chatroom_span text;
 
     cr_request_drop(request);
     request->ticket.status = result;
     log_refusal(request, &refusal);
-    if (request->info.event == CHATROOM_MESSAGE && request->connection &&
-        cr_text_refusal(request->c, &refusal, &text) == CHATROOM_OK)
-        (void)cr_request_send(request, chatroom_bytes(NULL, 0), CHATROOM_TEXT_MESSAGE, text); /* no memory: no word */
+    request->wordless = request->info.event == CHATROOM_MESSAGE && request->connection &&
+                        send_refusal(request, &refusal) != CHATROOM_OK;
 }
 
 static uint16_t status_of(int result)
@@ -168,7 +174,31 @@ static int submit(chatroom_request *request)
     request->ticket.wake_arg = c;
     request->ticket.done = written;
     c->submitted = true;
+    cr_write_stamp(request);
     return c->store.ops->submit(c->store.self, &request->ticket.store);
+}
+
+/* Nobody can be told to try again, and many may go at once. */
+static bool waits_for_store(chatroom_request *request, int result)
+{
+    if (request->info.event != CHATROOM_DISCONNECT || (result != CHATROOM_EAGAIN && result != CHATROOM_ENOMEM))
+        return false;
+    request->state = CR_REFUSED;
+    cr_connection_mark_ready(request->connection);
+    return true;
+}
+
+bool cr_commit_again(chatroom_request *request)
+{
+    int result = submit(request);
+
+    if (result == CHATROOM_OK)
+        return true;
+    if (waits_for_store(request, result))
+        return false;
+    fail(request, result);
+    become_ready(request);
+    return true;
 }
 
 void cr_commit(chatroom_request *request, int result)
@@ -177,6 +207,8 @@ void cr_commit(chatroom_request *request, int result)
         refuse(request, result); /* nobody hears of it, and the session ends all the same */
         result = CHATROOM_OK;
     }
+    if (result == CHATROOM_OK && request->deadline_ns > 0)
+        cr_request_postpone(request);
     if (result == CHATROOM_OK)
         result = cr_write_collect(request);
     if (result == CHATROOM_OK &&
@@ -184,7 +216,7 @@ void cr_commit(chatroom_request *request, int result)
         cr_commit_take_barrier(request);
     if (result == CHATROOM_OK && request->ticket.store.count > 0) {
         result = submit(request);
-        if (result == CHATROOM_OK)
+        if (result == CHATROOM_OK || waits_for_store(request, result))
             return;
     }
     if (result != CHATROOM_OK)
@@ -218,14 +250,16 @@ static bool ask_for_history(chatroom_request *request)
 
 static void give_history(chatroom_request *request)
 {
-    int result = request->ticket.status;
+    int result = cr_history_give(request);
 
-    if (result == CHATROOM_OK || request->history.page.count > 0)
-        result = cr_history_give(request);
-    if (result != CHATROOM_OK)
+    if (result != CHATROOM_OK) {
+        request->history.seen = 0; /* there was no page: all that was said goes on from the joining */
         refuse(request, result);
+    }
     cr_carry_out(request);
     cr_history_seat(request);
+    if (result == CHATROOM_ENOMEM && request->history.joined) /* it may not even know that it is in */
+        cr_connection_close(request->connection, 1013, chatroom_str("Try again later"));
 }
 
 static void finish(chatroom_request *request)
@@ -250,10 +284,10 @@ static void settle(chatroom_request *request)
     bool has_page = request->stored;
 
     if (!has_page) {
+        if (request->info.event == CHATROOM_CONNECT) /* first: nothing may be sent to who has not been let in */
+            cr_connection_answer(request->connection, request);
         cr_carry_out(request);
         request->stored = true;
-        if (request->info.event == CHATROOM_CONNECT)
-            cr_connection_answer(request->connection, request);
         if (request->history.then && ask_for_history(request))
             return;
     }

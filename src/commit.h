@@ -18,6 +18,9 @@
  */
 void cr_commit(chatroom_request *request, int result);
 
+/* The store refused the $disconnect that it is: asks again. True if it was taken, or failed for good. */
+bool cr_commit_again(chatroom_request *request);
+
 /* Later messages of its connection wait until this request is through. */
 void cr_commit_take_barrier(chatroom_request *request);
 

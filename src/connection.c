@@ -227,8 +227,7 @@ void cr_connection_leave_all(chatroom_connection *connection)
         struct cr_room *room = connection->rooms->room;
 
         cr_room_begin(room);
-        if (room->expected_members > 0)
-            room->expected_members--;
+        room->unforeseen = true;
         cr_room_drop(connection->c, connection->rooms);
         cr_room_end(connection->c, room);
     }

@@ -25,7 +25,6 @@ struct cr_membership {
     struct cr_membership *next; /* of the connection, in order of joining */
     struct cr_room *room;
     chatroom_connection *connection;
-    unsigned deletions; /* of the room, on their way: they take it along */
 };
 
 struct cr_room {
@@ -37,10 +36,13 @@ struct cr_room {
     uint64_t epoch, newest;
     bool live;               /* the store has it, and said so */
     struct cr_roster roster; /* announced members */
-    /* What will be once everything on its way to the store has arrived. */
-    unsigned changes; /* so many are on their way */
+    unsigned changes;        /* so many are on their way, and keep it in memory */
+    /* What will be once everything on its way to the store has arrived: cr_room_expect() before looking. */
     bool expected;
     size_t expected_members;
+    bool unforeseen;                            /* something came differently */
+    struct cr_effect *first_noted, *last_noted; /* what will change it, in that order */
+    size_t noted_deletes;
 };
 
 enum cr_effect_kind {
@@ -68,14 +70,15 @@ struct cr_effect {
     chatroom_span text;               /* SEND: whom; CLOSE: reason; NAME: name; PUBLISH: the encoded entry */
     chatroom_span once;               /* PUBLISH */
     uint16_t code;                    /* CLOSE */
-    bool made_room;                   /* CREATE, JOIN: the room was not expected before */
-    size_t members_before;            /* DELETE */
     size_t write;                     /* its place in the request's writes */
+    bool noted;                       /* in the room's list: */
+    struct cr_effect *next_noted, *previous_noted;
 };
 
 enum cr_request_state {
     CR_RUNNING,  /* its handler has been called */
     CR_DEFERRED, /* ... and put the answer off */
+    CR_REFUSED,  /* by a store that had too much to do: asked again later ($disconnect alone) */
     CR_STORING,
     CR_READY,    /* nothing to wait for but earlier requests of its connection */
     CR_SETTLING, /* in the instance's line: its effects are carried out next */
@@ -98,8 +101,9 @@ struct cr_history {
     chatroom_history_fn *then;
     void *then_arg;
     struct cr_page page;
-    uint64_t newest; /* of the room when the page was asked for: it holds nothing beyond */
+    uint64_t epoch, newest; /* of the room when the page was asked for: it holds nothing beyond */
     uint64_t seen;   /* seq of the last entry on the page */
+    bool joined;   /* the same request took its session in, to wait for the page */
 };
 
 struct chatroom_request {
@@ -111,6 +115,7 @@ struct chatroom_request {
     enum cr_request_state state;
     bool barrier;   /* later ones of this connection wait */
     bool abandoned; /* timed out: the late result is discarded */
+    bool wordless;  /* refused, and there was no memory to say so: its connection is closed instead */
     bool stored;    /* its writes are done: no more of them */
     bool scanned, is_object;
     struct chatroom_request_info info;

@@ -42,56 +42,10 @@ void cr_effect_release(chatroom *c, struct cr_effect *effect)
         cr_roster_release(&effect->room->roster);
         cr_free(&c->alloc, effect->membership, sizeof *effect->membership);
     }
-    if (effect->room)
+    if (effect->room) {
+        cr_room_forget(effect->room, effect);
         cr_room_end(c, effect->room);
-}
-
-/* Who is in a room that is about to go is not counted as a member any more. */
-static void count_deletion(struct cr_room *room, int change)
-{
-    for (size_t i = 0; i < room->roster.count; i++)
-        CR_CONTAINER(room->roster.members[i], struct cr_membership, member)->deletions += (unsigned)change;
-}
-
-/* What others asked for meanwhile stands: taken back is the difference that this effect made. */
-static void undo(const struct cr_effect *effect)
-{
-    struct cr_room *room = effect->room;
-
-    switch (effect->kind) {
-    case CR_CREATE:
-        room->expected = room->expected_members > 0;
-        break;
-    case CR_JOIN:
-        room->expected_members--;
-        if (effect->made_room)
-            room->expected = room->expected_members > 0;
-        break;
-    case CR_LEAVE:
-        room->expected_members++;
-        break;
-    case CR_DELETE:
-        count_deletion(room, -1);
-        room->expected = true;
-        room->expected_members += effect->members_before;
-        break;
-    default:
-        break;
     }
-}
-
-static struct cr_effect *newest_first(struct cr_effect *oldest)
-{
-    struct cr_effect *newest = NULL;
-
-    while (oldest) {
-        struct cr_effect *next = oldest->next;
-
-        oldest->next = newest;
-        newest = oldest;
-        oldest = next;
-    }
-    return newest;
 }
 
 void cr_request_forget_history(chatroom_request *request)
@@ -104,12 +58,12 @@ void cr_request_forget_history(chatroom_request *request)
 
 void cr_request_drop(chatroom_request *request)
 {
-    struct cr_effect *effect = newest_first(request->effects), *next;
+    struct cr_effect *effect = request->effects, *next;
 
     for (; effect; effect = next) {
         next = effect->next;
-        if (effect->room)
-            undo(effect);
+        if (effect->noted)
+            effect->room->unforeseen = true;
         cr_effect_release(request->c, effect);
     }
     request->effects = NULL;
@@ -117,6 +71,13 @@ void cr_request_drop(chatroom_request *request)
     request->changes_session = false;
     if (!request->stored)
         cr_request_forget_history(request);
+}
+
+void cr_request_postpone(chatroom_request *request)
+{
+    for (struct cr_effect *effect = request->effects; effect; effect = effect->next)
+        if (effect->room)
+            cr_room_postpone(effect->room, effect);
 }
 
 static int add_message(chatroom_request *request, enum cr_effect_kind what, struct cr_room *room,
@@ -180,7 +141,10 @@ static struct cr_room *expected_room(const chatroom *c, chatroom_span name)
 {
     struct cr_room *room = cr_rooms_find(c, name);
 
-    return room && room->expected ? room : NULL;
+    if (!room)
+        return NULL;
+    cr_room_expect(room);
+    return room->expected ? room : NULL;
 }
 
 int chatroom_request_tell(chatroom_request *request, chatroom_span room_name, chatroom_span text)
@@ -275,18 +239,14 @@ int chatroom_request_create_room(chatroom_request *request, chatroom_span name)
         forget_unused(request->c, room);
         return CHATROOM_ENOMEM;
     }
-    effect->made_room = true;
-    room->expected = true;
-    room->expected_members = 0;
+    cr_room_note(room, effect);
     return CHATROOM_OK;
 }
 
-static bool will_be_in(const chatroom_request *request, const struct cr_room *room)
+bool cr_request_will_be_in(const chatroom_request *request, const struct cr_room *room)
 {
-    bool in = false;
+    bool in = cr_room_membership(room, request->connection) && room->noted_deletes == 0;
 
-    for (const struct cr_membership *m = request->connection->rooms; m; m = m->next)
-        in |= m->room == room && m->deletions == 0;
     for (const struct cr_effect *effect = request->effects; effect; effect = effect->next)
         if (effect->room == room)
             in = (in || effect->kind == CR_JOIN) && effect->kind != CR_LEAVE && effect->kind != CR_DELETE;
@@ -323,9 +283,7 @@ static int add_join(chatroom_request *request, struct cr_room *room)
     membership->room = room;
     membership->connection = request->connection;
     effect->membership = membership;
-    effect->made_room = !room->expected;
-    room->expected_members = room->expected ? room->expected_members + 1 : 1;
-    room->expected = true;
+    cr_room_note(room, effect);
     return CHATROOM_OK;
 }
 
@@ -340,8 +298,9 @@ int chatroom_request_join(chatroom_request *request, chatroom_span name)
     result = get_room(request, name, &room);
     if (result != CHATROOM_OK)
         return result;
-    if (will_be_in(request, room))
+    if (cr_request_will_be_in(request, room))
         return CHATROOM_OK;
+    cr_room_expect(room);
     if (room->expected_members >= limits->room_members || rooms_after(request) >= limits->session_rooms)
         result = CHATROOM_ETOOBIG;
     else
@@ -357,14 +316,16 @@ int chatroom_request_join(chatroom_request *request, chatroom_span name)
 int chatroom_request_leave(chatroom_request *request, chatroom_span name)
 {
     struct cr_room *room = cr_rooms_find(request->c, name);
+    struct cr_effect *effect;
 
     if (request->stored)
         return CHATROOM_EINVAL;
-    if (!room || !request->connection || !will_be_in(request, room))
+    if (!room || !request->connection || !cr_request_will_be_in(request, room))
         return CHATROOM_ENOENT;
-    if (!add_for_room(request, CR_LEAVE, room))
+    effect = add_for_room(request, CR_LEAVE, room);
+    if (!effect)
         return CHATROOM_ENOMEM;
-    room->expected_members--;
+    cr_room_note(room, effect);
     request->changes_session = true;
     return CHATROOM_OK;
 }
@@ -381,10 +342,7 @@ int chatroom_request_delete_room(chatroom_request *request, chatroom_span name)
     effect = add_for_room(request, CR_DELETE, room);
     if (!effect)
         return CHATROOM_ENOMEM;
-    count_deletion(room, 1);
-    effect->members_before = room->expected_members;
-    room->expected = false;
-    room->expected_members = 0;
+    cr_room_note(room, effect);
     return CHATROOM_OK;
 }
 
@@ -408,20 +366,18 @@ static int make_once(chatroom_request *request, chatroom_span id, chatroom_span 
     return CHATROOM_OK;
 }
 
-static int encode_entry(chatroom_request *request, struct cr_room *room, struct chatroom_entry *entry,
-                        chatroom_span *ret_value)
+/* Its time is set when it goes to the store. */
+static int encode_entry(chatroom_request *request, const struct chatroom_entry *entry, chatroom_span *ret_value)
 {
     size_t size;
     char *bytes;
 
-    entry->time_ms = request->c->now.wall_ms > room->newest_ms ? request->c->now.wall_ms : room->newest_ms;
     size = cr_entry_size(entry);
     bytes = chatroom_request_memory(request, size);
     if (!bytes)
         return CHATROOM_ENOMEM;
     cr_entry_encode(entry, bytes);
     *ret_value = chatroom_bytes(bytes, size);
-    room->newest_ms = entry->time_ms;
     return CHATROOM_OK;
 }
 
@@ -447,7 +403,7 @@ int cr_request_append(chatroom_request *request, chatroom_span room_name, chatro
     if (result == CHATROOM_OK)
         result = make_once(request, id, &once);
     if (result == CHATROOM_OK)
-        result = encode_entry(request, room, &entry, &value);
+        result = encode_entry(request, &entry, &value);
     if (result != CHATROOM_OK)
         return result;
     effect = add_for_room(request, CR_PUBLISH, room);

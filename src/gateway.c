@@ -332,6 +332,8 @@ static bool go_on(chatroom_connection *connection)
 {
     bool any = start_held(connection);
 
+    if (connection->requests && connection->requests->state == CR_REFUSED)
+        return cr_commit_again(connection->requests) || any;
     if (connection->requests || connection->held)
         return any;
     if (connection->over) {

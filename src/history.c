@@ -37,6 +37,7 @@ int cr_history_ask(chatroom_request *request, cr_done_fn *done, bool *ret_waits)
     size_t limit = limit_of(request);
     int result;
 
+    h->epoch = request->ticket.store.read.ret_epoch = h->room->epoch;
     h->newest = h->room->live ? h->room->newest : 0;
     *ret_waits = h->newest > 0;
     if (!*ret_waits)
@@ -67,7 +68,7 @@ static int decode_rows(const struct cr_history *h, struct chatroom_entry *entrie
 
         result = cr_entry_decode(h->page.rows[i].value, entry);
         entry->room = cr_room_name(h->room);
-        entry->epoch = h->room->epoch;
+        entry->epoch = h->epoch;
         entry->seq = h->page.rows[i].seq;
         count += result == CHATROOM_OK;
     }
@@ -85,29 +86,66 @@ static void turn(struct chatroom_entry *entries, size_t count)
     }
 }
 
+/* The room may have ended meanwhile, and another one of its name begun. */
+static bool is_there(const chatroom_request *request)
+{
+    const struct cr_history *h = &request->history;
+
+    return h->room->live && h->room->epoch == h->epoch &&
+           (!h->joined || cr_room_membership(h->room, request->connection));
+}
+
+/* Rows of a room of that name that began later are not ours, and there are no others any more. */
+static int read_status(const chatroom_request *request)
+{
+    if (request->ticket.status == CHATROOM_OK && request->ticket.store.read.ret_epoch != request->history.epoch)
+        return CHATROOM_ENOENT;
+    return request->ticket.status;
+}
+
+static void log_failure(const chatroom_request *request, int status)
+{
+    const struct chatroom_log_field fields[] = {CHATROOM_TEXT("room", cr_room_name(request->history.room)),
+                                                CHATROOM_TEXT("code", chatroom_str(chatroom_errword(status)))};
+
+    cr_log(request->c, CHATROOM_LOG_WARN, "history_failed", fields, 2);
+}
+
+/* The rows that can be given, oldest first, and whether there is more. Errors: why there are none. */
+static int make_page(chatroom_request *request, struct chatroom_history *history)
+{
+    struct cr_history *h = &request->history;
+    struct chatroom_entry *entries = chatroom_request_memory(request, h->page.count * sizeof *entries);
+    int status = read_status(request), decoded;
+
+    if (!entries)
+        return CHATROOM_ENOMEM;
+    if (status != CHATROOM_OK && status != CHATROOM_ECORRUPT)
+        return status;
+    decoded = decode_rows(h, entries, &history->count);
+    if (status == CHATROOM_OK)
+        status = decoded;
+    if (!rises(h))
+        turn(entries, history->count);
+    history->entries = entries;
+    history->more = h->page.full || status != CHATROOM_OK;
+    return history->count > 0 ? CHATROOM_OK : status;
+}
+
 int cr_history_give(chatroom_request *request)
 {
     struct cr_history *h = &request->history;
-    struct chatroom_entry *entries;
-    struct chatroom_history history = {.room = cr_room_name(h->room), .epoch = h->room->epoch, .newest = h->newest};
-    int status = request->ticket.status, decoded;
+    struct chatroom_history history = {.room = cr_room_name(h->room), .epoch = h->epoch, .newest = h->newest};
+    int status = is_there(request) ? make_page(request, &history) : CHATROOM_ENOENT;
 
-    if (request->ticket.store.read.ret_epoch != h->room->epoch)
-        h->page.count = 0;
-
-    entries = chatroom_request_memory(request, h->page.count * sizeof *entries);
-    if (!entries)
-        return CHATROOM_ENOMEM;
-    decoded = decode_rows(h, entries, &history.count);
-    if (status == CHATROOM_OK)
-        status = decoded;
-    if (status != CHATROOM_OK && !(status == CHATROOM_ECORRUPT && history.count > 0))
+    if (status != CHATROOM_OK && h->joined && is_there(request)) {
+        log_failure(request, status);
+        history.count = 0;
+        history.more = true; /* who is in the room is not told otherwise; the entries can be asked for again */
+    } else if (status != CHATROOM_OK) {
         return status;
-    if (!rises(h))
-        turn(entries, history.count);
-    history.entries = entries;
-    h->seen = history.count > 0 ? entries[history.count - 1].seq : 0;
-    history.more = h->page.full || status != CHATROOM_OK;
+    }
+    h->seen = history.count > 0 ? history.entries[history.count - 1].seq : 0;
     return h->then(request, &history, h->then_arg);
 }
 

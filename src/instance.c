@@ -400,14 +400,25 @@ size_t chatroom_connection_count(const chatroom *c)
     return c->open_count;
 }
 
+static struct cr_room *expected_room(const chatroom *c, chatroom_span name)
+{
+    struct cr_room *room = cr_rooms_find(c, name);
+
+    if (!room)
+        return NULL;
+    cr_room_expect(room);
+    return room->expected ? room : NULL;
+}
+
 static size_t count_rooms(const chatroom *c, chatroom_room_fn *visit, void *arg)
 {
     struct cr_map_node *node = cr_map_first(&c->rooms);
     size_t count = 0;
 
     for (; node; node = cr_map_next(node)) {
-        const struct cr_room *room = CR_CONTAINER(node, const struct cr_room, node);
+        struct cr_room *room = CR_CONTAINER(node, struct cr_room, node);
 
+        cr_room_expect(room);
         if (!room->expected)
             continue;
         count++;
@@ -429,16 +440,14 @@ void chatroom_each_room(const chatroom *c, chatroom_room_fn *visit, void *arg)
 
 bool chatroom_room_exists(const chatroom *c, chatroom_span name)
 {
-    const struct cr_room *room = cr_rooms_find(c, name);
-
-    return room && room->expected;
+    return expected_room(c, name) != NULL;
 }
 
 size_t chatroom_room_members(const chatroom *c, chatroom_span name)
 {
-    const struct cr_room *room = cr_rooms_find(c, name);
+    const struct cr_room *room = expected_room(c, name);
 
-    return room && room->expected ? room->expected_members : 0;
+    return room ? room->expected_members : 0;
 }
 
 void chatroom_each_member(const chatroom *c, chatroom_span name, chatroom_member_fn *visit, void *arg)

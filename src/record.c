@@ -76,6 +76,11 @@ void cr_entry_encode(const struct chatroom_entry *entry, void *ret_bytes)
     put_span(at, entry->payload);
 }
 
+void cr_entry_set_time(char *entry, int64_t time_ms)
+{
+    put_head((uint8_t *)entry, time_ms);
+}
+
 int cr_entry_decode(chatroom_span value, struct chatroom_entry *ret_entry)
 {
     bool whole = get_head(&value, &ret_entry->time_ms) && get_span(&value, &ret_entry->author) &&

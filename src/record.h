@@ -11,6 +11,8 @@
 /* time_ms, author, id and payload of an entry; the store knows its room and seq. */
 size_t cr_entry_size(const struct chatroom_entry *entry);
 void cr_entry_encode(const struct chatroom_entry *entry, void *ret_bytes);
+/* Of an encoded entry. */
+void cr_entry_set_time(char *entry, int64_t time_ms);
 /* Spans point into value. Errors: CHATROOM_ECORRUPT. */
 int cr_entry_decode(chatroom_span value, struct chatroom_entry *ret_entry);
 

@@ -21,6 +21,12 @@ void cr_request_free(chatroom_request *request);
 /* Takes back every effect, as if it had not been asked for. */
 void cr_request_drop(chatroom_request *request);
 
+/* It was deferred, and goes on now: its effects come after those that were asked for meanwhile. */
+void cr_request_postpone(chatroom_request *request);
+
+/* Whether its session will be in the room, with what it asked for so far. */
+bool cr_request_will_be_in(const chatroom_request *request, const struct cr_room *room);
+
 /* No page is wanted any more. */
 void cr_request_forget_history(chatroom_request *request);
 

@@ -35,6 +35,84 @@ struct cr_room *cr_rooms_get(chatroom *c, chatroom_span name)
     return NULL;
 }
 
+/* ---- what will be ---- */
+
+static void expect(struct cr_room *room, const struct cr_effect *effect)
+{
+    switch (effect->kind) {
+    case CR_CREATE:
+        room->expected = true;
+        break;
+    case CR_JOIN:
+        room->expected = true;
+        room->expected_members++;
+        break;
+    case CR_LEAVE:
+        room->expected_members -= room->expected_members > 0;
+        break;
+    default: /* DELETE */
+        room->expected = false;
+        room->expected_members = 0;
+        break;
+    }
+}
+
+void cr_room_note(struct cr_room *room, struct cr_effect *effect)
+{
+    effect->noted = true;
+    effect->next_noted = NULL;
+    effect->previous_noted = room->last_noted;
+    if (room->last_noted)
+        room->last_noted->next_noted = effect;
+    else
+        room->first_noted = effect;
+    room->last_noted = effect;
+    room->noted_deletes += effect->kind == CR_DELETE;
+    expect(room, effect);
+}
+
+static void take_out(struct cr_room *room, struct cr_effect *effect)
+{
+    if (effect->previous_noted)
+        effect->previous_noted->next_noted = effect->next_noted;
+    else
+        room->first_noted = effect->next_noted;
+    if (effect->next_noted)
+        effect->next_noted->previous_noted = effect->previous_noted;
+    else
+        room->last_noted = effect->previous_noted;
+    room->noted_deletes -= effect->kind == CR_DELETE;
+    effect->noted = false;
+}
+
+void cr_room_forget(struct cr_room *room, struct cr_effect *effect)
+{
+    if (!effect->noted)
+        return;
+    room->unforeseen |= effect != room->first_noted;
+    take_out(room, effect);
+}
+
+void cr_room_postpone(struct cr_room *room, struct cr_effect *effect)
+{
+    if (!effect->noted || effect == room->last_noted)
+        return;
+    take_out(room, effect);
+    cr_room_note(room, effect);
+    room->unforeseen = true;
+}
+
+void cr_room_expect(struct cr_room *room)
+{
+    if (!room->unforeseen)
+        return;
+    room->unforeseen = false;
+    room->expected = room->live;
+    room->expected_members = room->roster.count;
+    for (const struct cr_effect *effect = room->first_noted; effect; effect = effect->next_noted)
+        expect(room, effect);
+}
+
 void cr_room_begin(struct cr_room *room)
 {
     room->changes++;
@@ -46,6 +124,7 @@ void cr_room_end(chatroom *c, struct cr_room *room)
         return;
     room->expected = room->live;
     room->expected_members = room->roster.count;
+    room->unforeseen = false;
     if (room->live)
         return;
     cr_map_remove(&c->rooms, &room->node);

@@ -4,7 +4,8 @@
  *
  * A handler decides on what will be; clients see what is. Every change is announced with begin() when it is asked for
  * and ended with end() when it took hold or fell through; without changes under way both views are the same, and a room
- * that is not there in either is forgotten.
+ * that is not there in either is forgotten. Who comes and goes, and whether the room does, is noted besides: what will
+ * be is what is and the notes on top, so that one change that falls through takes nothing from the others.
  */
 #ifndef CR_ROOMS_H
 #define CR_ROOMS_H
@@ -19,6 +20,16 @@ struct cr_room *cr_rooms_get(chatroom *c, chatroom_span name);
 
 void cr_room_begin(struct cr_room *room);
 void cr_room_end(chatroom *c, struct cr_room *room);
+
+/* The effect will change the room. Stays noted until it is forgotten: carried out, or dropped. */
+void cr_room_note(struct cr_room *room, struct cr_effect *effect);
+void cr_room_forget(struct cr_room *room, struct cr_effect *effect);
+
+/* It comes after what was noted meanwhile: it waited for something else than the store. */
+void cr_room_postpone(struct cr_room *room, struct cr_effect *effect);
+
+/* Brings up to date what is expected. */
+void cr_room_expect(struct cr_room *room);
 
 /* Sends a frame to a room; who cannot be told any more is closed with 1013. */
 void cr_room_say(chatroom *c, struct cr_room *room, chatroom_frame *frame, uint64_t seq);

@@ -3,23 +3,25 @@
 #include "record.h"
 #include "request.h"
 
-/* The rooms the session will be in: those it is in and does not leave, then those it joins. */
+static bool joins(const struct cr_effect *effect, const struct cr_room *room)
+{
+    while (effect && !(effect->kind == CR_JOIN && effect->room == room))
+        effect = effect->next;
+    return effect != NULL;
+}
+
+/* The rooms the session will be in: those it stays in, then those it joins. */
 static bool room_after(void *arg, size_t n, chatroom_span *ret_room)
 {
     const chatroom_request *request = arg;
 
-    for (const struct cr_membership *m = request->connection->rooms; m; m = m->next) {
-        bool leaves = false;
-
-        for (const struct cr_effect *e = request->effects; e; e = e->next)
-            leaves |= e->room == m->room && (e->kind == CR_LEAVE || e->kind == CR_DELETE);
-        if (!leaves && n-- == 0) {
+    for (const struct cr_membership *m = request->connection->rooms; m; m = m->next)
+        if (cr_request_will_be_in(request, m->room) && !joins(request->effects, m->room) && n-- == 0) {
             *ret_room = cr_room_name(m->room);
             return true;
         }
-    }
     for (const struct cr_effect *e = request->effects; e; e = e->next)
-        if (e->kind == CR_JOIN && n-- == 0) {
+        if (e->kind == CR_JOIN && cr_request_will_be_in(request, e->room) && !joins(e->next, e->room) && n-- == 0) {
             *ret_room = cr_room_name(e->room);
             return true;
         }
@@ -59,7 +61,8 @@ static bool write_kind(const struct cr_effect *effect, enum chatroom_write_kind 
         return true;
     case CR_JOIN:
         *ret_kind = CHATROOM_WRITE_ROOM;
-        return effect->made_room || !effect->room->live;
+        return !effect->room->live ||
+               effect->room->noted_deletes > 0; /* what was asked for earlier may end otherwise */
     case CR_DELETE:
         *ret_kind = CHATROOM_ERASE_ROOM;
         return true;
@@ -124,4 +127,17 @@ int cr_write_collect(chatroom_request *request)
     if (session && request->connection && result == CHATROOM_OK)
         result = write_of_session(request, &ticket->writes[ticket->count++]);
     return result;
+}
+
+void cr_write_stamp(chatroom_request *request)
+{
+    int64_t now = request->c->now.wall_ms;
+
+    for (struct cr_effect *e = request->effects; e; e = e->next) {
+        if (e->kind != CR_PUBLISH)
+            continue;
+        if (e->room->newest_ms < now)
+            e->room->newest_ms = now;
+        cr_entry_set_time((char *)e->text.bytes, e->room->newest_ms); /* in the request's memory */
+    }
 }

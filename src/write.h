@@ -12,4 +12,8 @@
  */
 int cr_write_collect(chatroom_request *request);
 
+/* Gives its entries their time: now, or that of the newest of their room, so that the order of a log is that of its
+ * times. */
+void cr_write_stamp(chatroom_request *request);
+
 #endif

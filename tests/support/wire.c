@@ -25,7 +25,7 @@ struct client {
     chatroom_connection *connection; /* NULL: not open, or closed */
     char id[16];
     uint16_t status, close_code;
-    bool closing, closed;
+    bool closing, closed, over;
     struct message *first, *last, *taken;
     size_t count, limit;
 };
@@ -43,6 +43,8 @@ struct wire {
     struct client clients[WIRE_CLIENTS];
     size_t count, groups;
     bool stopped;
+    bool (*fails)(void *arg);
+    void *fails_arg;
 };
 
 /* ---- the clients ---- */
@@ -91,6 +93,32 @@ void wire_close(struct wire *wire, size_t client, uint16_t code)
 void wire_limit(struct wire *wire, size_t client, size_t messages)
 {
     wire->clients[client].limit = messages;
+}
+
+void wire_set_fault(struct wire *wire, bool (*fails)(void *arg), void *arg)
+{
+    wire->fails = fails;
+    wire->fails_arg = arg;
+}
+
+static bool fails(const struct wire *wire)
+{
+    return wire->fails && wire->fails(wire->fails_arg);
+}
+
+bool wire_is_open(const struct wire *wire, size_t client)
+{
+    return wire->clients[client].status == 101 && wire->clients[client].connection;
+}
+
+bool wire_is_over(const struct wire *wire, size_t client)
+{
+    return wire->clients[client].over;
+}
+
+size_t wire_queued(const struct wire *wire, size_t client)
+{
+    return wire->clients[client].count;
 }
 
 uint16_t wire_status(const struct wire *wire, size_t client)
@@ -154,8 +182,10 @@ static void wire_accept(void *self, void *peer, const struct chatroom_answer *an
     (void)self;
     assert(client->status == 0);
     client->status = answer->status;
-    if (answer->status != 101)
+    if (answer->status != 101) {
         client->connection = NULL;
+        client->over = true;
+    }
 }
 
 static int wire_send_frame(void *self, void *peer, chatroom_frame *frame)
@@ -168,7 +198,7 @@ static int wire_send_frame(void *self, void *peer, chatroom_frame *frame)
     assert(client->connection && client->status == 101);
     if (client->closing)
         return CHATROOM_EGONE;
-    if (client->count >= client->limit) {
+    if (client->count >= client->limit || fails(client->wire)) {
         client->closing =
             true; /* as a transport does with one that does not keep up: from the next step on it is gone */
         client->closed = true;
@@ -203,6 +233,8 @@ static int wire_group_new(void *self, void **ret_group)
 {
     struct wire *wire = self;
 
+    if (fails(wire))
+        return CHATROOM_ENOMEM;
     *ret_group = calloc(1, sizeof(struct group));
     wire->groups++;
     return CHATROOM_OK;
@@ -212,7 +244,8 @@ static int wire_group_add(void *self, void *group, void *peer, struct chatroom_s
 {
     struct group *g = group;
 
-    (void)self;
+    if (fails(self))
+        return CHATROOM_ENOMEM;
     seat->place = g->count;
     g->seats[g->count] = seat;
     g->members[g->count++] = peer;
@@ -255,15 +288,14 @@ static void do_connect(struct wire *wire, struct client *client, const struct ev
                                                chatroom_str("192.0.2.1")};
     int result;
 
-    if (wire->stopped) {
+    result =
+        wire->stopped ? CHATROOM_ECLOSED : chatroom_transport_opening(wire->port, client, &head, &client->connection);
+    if (result != CHATROOM_OK) {
         client->status = 503;
-        return;
-    }
-    result = chatroom_transport_opening(wire->port, client, &head, &client->connection);
-    if (result != CHATROOM_OK)
-        client->status = 503;
-    else
+        client->over = true;
+    } else {
         memcpy(client->id, chatroom_transport_connection_id(client->connection).bytes, sizeof client->id);
+    }
 }
 
 static void do_close(struct client *client, uint16_t code)
@@ -273,7 +305,7 @@ static void do_close(struct client *client, uint16_t code)
 
     if (!connection)
         return;
-    client->closing = true;
+    client->closing = client->over = true;
     client->connection = NULL;
     chatroom_transport_closed(connection, code ? code : 1006, chatroom_str(""),
                               ours   ? CHATROOM_BY_SERVER

@@ -10,7 +10,7 @@
 
 #include <chatroom/transport.h>
 
-#define WIRE_CLIENTS 256 /* over the whole life of a wire */
+#define WIRE_CLIENTS 512 /* over the whole life of a wire */
 
 struct wire;
 
@@ -28,8 +28,16 @@ void wire_close(struct wire *wire, size_t client, uint16_t code); /* 0: without 
 /* From now on a client takes no more than so many messages. */
 void wire_limit(struct wire *wire, size_t client, size_t messages);
 
+/* Asked whenever the transport needs memory: true makes that fail; a message that cannot be queued ends its connection.
+ */
+void wire_set_fault(struct wire *wire, bool (*fails)(void *arg), void *arg);
+
 /* What became of its opening: 0 not answered yet, else the status. */
 uint16_t wire_status(const struct wire *wire, size_t client);
+/* Whether it was let in, and nobody has ended it. */
+bool wire_is_open(const struct wire *wire, size_t client);
+/* Whether it is over: refused, or ended. */
+bool wire_is_over(const struct wire *wire, size_t client);
 /* Why the instance closed it: 0 it did not. */
 uint16_t wire_close_code(const struct wire *wire, size_t client);
 /* Its id, 16 characters. */
@@ -38,6 +46,8 @@ chatroom_span wire_id(const struct wire *wire, size_t client);
 /* The oldest message it was sent and that was not taken before; NULL: none. Stays until the next call for this client.
  */
 const char *wire_take(struct wire *wire, size_t client);
+/* So many there are. */
+size_t wire_queued(const struct wire *wire, size_t client);
 
 /* Forgets all messages. */
 void wire_drain(struct wire *wire, size_t client);

@@ -1,0 +1,558 @@
+/*
+ * check.c: the model: what clients have heard, held against the promises.
+ */
+#include "world.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What anybody was told of a log: "author,id,payload,time" by seq. */
+struct log {
+    char **texts;
+    size_t capacity;
+};
+
+/* ---- logs ---- */
+
+static struct log *log_of(struct world *w, uint64_t epoch)
+{
+    if (epoch >= w->log_count) {
+        w->logs = realloc(w->logs, (epoch + 1) * sizeof *w->logs);
+        if (!w->logs)
+            abort();
+        memset(w->logs + w->log_count, 0, (epoch + 1 - w->log_count) * sizeof *w->logs);
+        w->log_count = epoch + 1;
+    }
+    return &w->logs[epoch];
+}
+
+static char **place_of(struct world *w, uint64_t epoch, uint64_t seq)
+{
+    struct log *log = log_of(w, epoch);
+
+    if (seq >= log->capacity) {
+        size_t capacity = seq * 2 + 16;
+
+        log->texts = realloc(log->texts, capacity * sizeof *log->texts);
+        if (!log->texts)
+            abort();
+        memset(log->texts + log->capacity, 0, (capacity - log->capacity) * sizeof *log->texts);
+        log->capacity = capacity;
+    }
+    return &log->texts[seq];
+}
+
+static long long time_of(const char *text)
+{
+    return strtoll(strrchr(text, ',') + 1, NULL, 10);
+}
+
+/* P6: the author is what its session was called when it said that. */
+static void check_author(struct world *w, const char *text)
+{
+    const char *payload = strchr(strchr(text, ',') + 1, ',') + 1;
+    size_t size = (size_t)(strchr(text, ',') - text);
+    const struct session *s;
+    unsigned serial;
+    size_t n, at;
+    char name[32];
+
+    if (sscanf(payload, "\"s%u.%zu.%zu\"", &serial, &n, &at) != 3) {
+        if (strncmp(payload, "\"h", 2) == 0 && strncmp(text, "host,", 5) != 0)
+            broken(w, "P6: %s is not from the host", text);
+        return;
+    }
+    s = w->sessions[serial];
+    for (size_t before = n; before-- > 0;) {
+        const struct message *m = &s->messages[before];
+
+        if (!strpbrk(m->script, "nN") || m->refused)
+            continue;
+        snprintf(name, sizeof name, "u%u.%zu", serial, before);
+        if (strlen(name) == size && memcmp(name, text, size) == 0)
+            return;
+        if (m->answered && strchr(m->script, 'N'))
+            broken(w, "P6: %s is from %s", text, name);
+    }
+    if (size != 0)
+        broken(w, "P6: %s is from somebody else", text);
+}
+
+/* A message id of a session is in a log once. */
+static void check_once(struct world *w, uint64_t epoch, uint64_t seq, const char *text)
+{
+    const struct sim_life *life = sim_disk_life(w->disk, epoch);
+    chatroom_span once = life->entries[seq - 1].once;
+
+    for (uint64_t i = 1; once.size > 0 && i < seq; i++)
+        if (chatroom_span_equal(life->entries[i - 1].once, once))
+            broken(w, "P2: %s is in the log twice", text);
+}
+
+/* P1 and P2: it is safe, and the same for everyone. */
+static void check_entry(struct world *w, uint64_t epoch, uint64_t seq, const char *room, const char *text)
+{
+    const struct sim_life *life = sim_disk_life(w->disk, epoch);
+    const char *payload = strchr(strchr(text, ',') + 1, ',') + 1;
+    char **place, **before;
+
+    w->heard++;
+    if (!life || seq == 0 || seq > life->count || strcmp(life->name, room) != 0)
+        broken(w, "P1: %s (%s %llu %llu) is not in the store", text, room, (unsigned long long)epoch,
+               (unsigned long long)seq);
+    place = place_of(w, epoch, seq);
+    if (*place) {
+        if (strcmp(*place, text) != 0)
+            broken(w, "P2: %s is also %s", text, *place);
+        return;
+    }
+    if (!memmem(life->entries[seq - 1].value.bytes, life->entries[seq - 1].value.size, payload,
+                (size_t)(strchr(payload, ',') - payload)))
+        broken(w, "P1: %s is another entry in the store", text);
+    *place = strdup(text);
+    before = place_of(w, epoch, seq - 1);
+    if ((w->life == 1 || !w->went_back) && *before && time_of(*before) > time_of(text))
+        broken(w, "time goes back from %s to %s", *before, text);
+    check_author(w, text);
+    check_once(w, epoch, seq, text);
+}
+
+/* P1: what its author was told is safe. */
+static bool is_stored(const struct world *w, const struct session *s, char digit, size_t n, size_t at, bool once)
+{
+    char payload[64], key[48], room[3] = {'r', digit, 0};
+    int size = snprintf(payload, sizeof payload, "\"s%u.%zu.%zu\"", s->serial, n, at);
+    int key_size = snprintf(key, sizeof key, "%.16si%zu", s->id, n / 3);
+
+    for (uint64_t epoch = 1; sim_disk_life(w->disk, epoch); epoch++) {
+        const struct sim_life *life = sim_disk_life(w->disk, epoch);
+
+        if (strcmp(life->name, room) != 0)
+            continue;
+        for (size_t i = life->count; i-- > 0;) {
+            const struct sim_entry *e = &life->entries[i];
+
+            if (memmem(e->value.bytes, e->value.size, payload, (size_t)size) ||
+                (once && chatroom_span_equal(e->once, chatroom_bytes(key, (size_t)key_size))))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* ---- what one client hears ---- */
+
+static struct seat *seat_of(struct world *w, struct session *s, char digit)
+{
+    if (digit < '0' || digit >= '0' + ROOMS)
+        broken(w, "a room that nobody made: %c", digit);
+    return &s->seats[digit - '0'];
+}
+
+/* message: whose page it waits for; 0: none. */
+static void sit(const struct world *w, struct seat *seat, size_t message)
+{
+    if (!seat->in)
+        *seat = (struct seat){.in = true, .waits = message > 0, .message = message, .since_ms = world_ms(w)};
+}
+
+/* "E room epoch seq author,id,payload,time" */
+static void hear_entry(struct world *w, struct session *s, const char *text)
+{
+    unsigned long long epoch, seq;
+    struct seat *seat = seat_of(w, s, text[3]);
+    char room[3] = {0};
+    int end = 0;
+
+    if (sscanf(text, "E %2s %llu %llu %n", room, &epoch, &seq, &end) != 3)
+        broken(w, "an entry that is none: %s", text);
+    check_entry(w, epoch, seq, room, text + end);
+    if (!seat->in || seat->waits)
+        broken(w, "session %u hears a room it is not in%s: %s", s->serial, seat->waits ? " yet" : "", text);
+    if (seat->epoch && seat->epoch != epoch)
+        broken(w, "session %u hears another epoch: %s", s->serial, text);
+    if (seat->next && seat->next != seq)
+        broken(w, "%s: session %u hears %s after %llu", seq > seat->next ? "P3" : "P2", s->serial, text,
+               (unsigned long long)seat->next - 1);
+    seat->epoch = epoch;
+    seat->next = seq + 1;
+}
+
+static struct message *message_of(struct world *w, struct session *s, size_t n, const char *text)
+{
+    struct message *m;
+
+    if (n == 0 || n >= s->count || !s->messages[n].started)
+        broken(w, "session %u is answered what it did not ask: %s", s->serial, text);
+    m = &s->messages[n];
+    if (n < s->last_marked)
+        broken(w, "session %u hears of message %zu after message %zu: %s", s->serial, n, s->last_marked, text);
+    if (m->answered)
+        broken(w, "session %u hears of message %zu after its end: %s", s->serial, n, text);
+    s->last_marked = n;
+    return m;
+}
+
+/* "M message operation what" */
+static void hear_mark(struct world *w, struct session *s, const char *text)
+{
+    size_t n, at;
+    char what[8] = {0};
+    struct message *m;
+
+    if (sscanf(text, "M %zu %zu %7s", &n, &at, what) != 3)
+        broken(w, "a mark that is none: %s", text);
+    m = message_of(w, s, n, text);
+    m->marked = true;
+    switch (what[0]) {
+    case '.':
+        m->answered = true;
+        break;
+    case 'J':
+        sit(w, seat_of(w, s, what[1]), what[2] != '-' ? n : 0);
+        break;
+    case 'L':
+    case 'D':
+        seat_of(w, s, what[1])->in = false;
+        break;
+    case 'S':
+    case 'I':
+        if (!is_stored(w, s, what[1], n, at, what[0] == 'I'))
+            broken(w, "P1: session %u was told that it was stored, and it was not: %s", s->serial, text);
+        break;
+    default:
+        break;
+    }
+}
+
+static char page_letter(const struct message *m)
+{
+    return (char)toupper((unsigned char)m->script[strcspn(m->script, "HBAhba")]);
+}
+
+/* Where the live entries of one who joined with this page begin; 0: anywhere. */
+static uint64_t next_after(char letter, bool more, uint64_t newest, uint64_t last)
+{
+    if (letter == 'H')
+        return last ? last + 1 : newest == 0 ? 1 : 0;
+    return letter == 'A' && !more && last ? last + 1 : 0;
+}
+
+static uint64_t hear_page_entries(struct world *w, const char *text, const char *at, const char *room, uint64_t epoch,
+                                  uint64_t *ret_first)
+{
+    uint64_t last = 0;
+    char entry[256];
+    unsigned long long seq;
+    int end;
+
+    *ret_first = 0;
+    while (sscanf(at, " %llu,%255s%n", &seq, entry, &end) == 2) {
+        if (last && seq != last + 1)
+            broken(w, "P2: a page with a gap: %s", text);
+        check_entry(w, epoch, seq, room, entry);
+        if (!last)
+            *ret_first = seq;
+        last = seq;
+        at += end;
+    }
+    return last;
+}
+
+/* "H message room epoch newest more count seq,author,id,payload,time ..." */
+static void hear_page(struct world *w, struct session *s, const char *text)
+{
+    unsigned long long epoch, newest;
+    size_t n, count;
+    char room[3] = {0}, letter;
+    int more, end;
+    uint64_t first, last;
+    struct message *m;
+    struct seat *seat;
+
+    if (sscanf(text, "H %zu %2s %llu %llu %d %zu%n", &n, room, &epoch, &newest, &more, &count, &end) != 6)
+        broken(w, "a page that is none: %s", text);
+    m = message_of(w, s, n, text);
+    letter = page_letter(m);
+    last = hear_page_entries(w, text, text + end, room, epoch, &first);
+    if (last > newest)
+        broken(w, "a page ends beyond the newest: %s", text);
+    if (letter == 'H' && last != newest)
+        broken(w, "P3: a page of the newest does not end with it: %s", text);
+    if (letter != 'A' && last && w->options.faults.corrupt == 0 && more != (first > 1))
+        broken(w, "a page is wrong about there being more: %s", text);
+    seat = seat_of(w, s, room[1]);
+    if (!seat->in || !seat->waits)
+        return;
+    seat->waits = false;
+    seat->epoch = last ? epoch : 0;
+    seat->since_ms = world_ms(w);
+    seat->next = next_after(letter, more, newest, last);
+}
+
+/* "X message code" */
+static void hear_refusal(struct world *w, struct session *s, const char *text)
+{
+    struct message *m;
+    char code[32] = {0};
+    size_t n;
+
+    if (sscanf(text, "X %zu %31s", &n, code) != 2)
+        broken(w, "a refusal that is none: %s", text);
+    if (n == 0)
+        return;
+    m = message_of(w, s, n, text);
+    m->answered = true;
+    m->refused = !m->marked; /* else it took hold, and only its page did not come */
+    for (unsigned i = 0; i < ROOMS; i++) {
+        struct seat *seat = &s->seats[i];
+
+        if (!seat->in || !seat->waits || seat->message != n)
+            continue;
+        seat->waits = false;
+        seat->in = strcmp(code, "not_found") != 0; /* else it was deleted before its page came */
+    }
+}
+
+static void hear_room(struct world *w, struct session *s, const char *text)
+{
+    struct seat *seat = seat_of(w, s, text[3]);
+
+    if (!seat->in || seat->waits)
+        broken(w, "session %u hears a room it is not in%s: %s", s->serial, seat->waits ? " yet" : "", text);
+    if (text[0] == 'D')
+        seat->in = false;
+}
+
+static void hear(struct world *w, struct session *s, const char *text)
+{
+    trace(w, "%u hears %s", s->serial, text);
+    switch (text[0]) {
+    case 'E':
+        hear_entry(w, s, text);
+        break;
+    case 'M':
+        hear_mark(w, s, text);
+        break;
+    case 'H':
+        hear_page(w, s, text);
+        break;
+    case 'X':
+        hear_refusal(w, s, text);
+        break;
+    case 'T':
+    case 'D':
+        hear_room(w, s, text);
+        break;
+    case 'O':
+        if (strtoul(text + 2, NULL, 10) != s->serial)
+            broken(w, "session %u hears what was meant for another: %s", s->serial, text);
+        break;
+    case 'P':
+    case 'Y':
+        break;
+    default:
+        broken(w, "session %u hears what nobody says: %s", s->serial, text);
+    }
+}
+
+/* ---- everybody ---- */
+
+/* It is in the rooms that its $connect joined. */
+static void be_let_in(struct world *w, struct session *s)
+{
+    s->accepted = true;
+    s->may_end |= strpbrk(s->connect_script, "xX") != NULL;
+    for (unsigned digit = 0; digit < ROOMS; digit++)
+        if (s->connect_rooms & 1u << digit)
+            sit(w, &s->seats[digit], 0);
+}
+
+static void check_end_of(struct world *w, const struct session *s)
+{
+    if (s->accepted && !s->may_end && !s->oom && !s->slow && w->options.wire_faults == 0 &&
+        wire_close_code(w->wire, s->wire) != 1001)
+        broken(w, "session %u was closed with %u for no reason", s->serial, wire_close_code(w->wire, s->wire));
+}
+
+static void look_at(struct world *w, struct session *s)
+{
+    const char *text;
+    bool open = wire_is_open(w->wire, s->wire);
+
+    if (!s->accepted && wire_status(w->wire, s->wire) == 101) {
+        trace(w, "%u is let in", s->serial);
+        be_let_in(w, s);
+    }
+    while ((!s->slow || !open) && (text = wire_take(w->wire, s->wire)))
+        hear(w, s, text);
+    if (open || !wire_is_over(w->wire, s->wire))
+        return;
+    trace(w, "%u is over: %u %u", s->serial, wire_status(w->wire, s->wire), wire_close_code(w->wire, s->wire));
+    check_end_of(w, s);
+    s->ended = true;
+    w->slots[s->slot] = NULL;
+}
+
+void check_heard(struct world *w)
+{
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (w->slots[i])
+            look_at(w, w->slots[i]);
+}
+
+/* ---- at rest ---- */
+
+struct visit {
+    struct world *w;
+    unsigned digit;
+    size_t count;
+};
+
+static chatroom_span name_of(const struct session *s, char buffer[32])
+{
+    for (size_t n = s->count; n-- > 0;)
+        if (strpbrk(s->messages[n].script, "nN") && (n == 0 || s->messages[n].answered) && !s->messages[n].refused) {
+            snprintf(buffer, 32, "u%u.%zu", s->serial, n);
+            return chatroom_str(buffer);
+        }
+    return chatroom_bytes(NULL, 0);
+}
+
+static bool check_member(void *arg, chatroom_span id, chatroom_span name)
+{
+    struct visit *v = arg;
+    struct session *s = session_by_id(v->w, id);
+    char buffer[32];
+
+    v->count++;
+    if (!s || s->ended)
+        broken(v->w, "at rest: a member of r%u is gone", v->digit);
+    if (s->slow)
+        return true;
+    if (!s->seats[v->digit].in)
+        broken(v->w, "at rest: session %u is in r%u and does not know", s->serial, v->digit);
+    if (!chatroom_span_equal(name, name_of(s, buffer)))
+        broken(v->w, "P6: at rest, session %u has another's name", s->serial);
+    return true;
+}
+
+struct search {
+    const char *id;
+    bool found;
+};
+
+static bool is_it(void *arg, chatroom_span id, chatroom_span name)
+{
+    struct search *search = arg;
+
+    (void)name;
+    search->found |= memcmp(id.bytes, search->id, 16) == 0;
+    return true;
+}
+
+/* P3, P8: who is in a room has heard all of it. */
+static void check_seat(struct world *w, const struct session *s, unsigned digit)
+{
+    const struct seat *seat = &s->seats[digit];
+    char name[3] = {'r', (char)('0' + digit), 0};
+    const struct sim_life *life = sim_disk_room(w->disk, chatroom_str(name));
+    struct search search = {s->id, false};
+
+    if (!seat->in)
+        return;
+    chatroom_each_member(w->c, chatroom_str(name), is_it, &search);
+    if (!search.found)
+        broken(w, "at rest: session %u believes it is in %s", s->serial, name);
+    if (seat->waits)
+        broken(w, "at rest: session %u still waits for a page of %s", s->serial, name);
+    if (!life)
+        broken(w, "at rest: %s is not in the store", name);
+    if (seat->next ? seat->next != life->count + 1 : life->newest_ms > seat->since_ms)
+        broken(w, "P3: at rest, session %u has heard %s to %llu of %zu, %.*s", s->serial, name,
+               (unsigned long long)seat->next - (seat->next > 0), life->count, 8,
+               life->entries[life->count - 1].value.bytes + life->entries[life->count - 1].value.size - 8);
+}
+
+static void check_answers(struct world *w, const struct session *s)
+{
+    bool strict = w->options.limits.held_messages >= 64 && w->options.limits.messages_per_second == 0;
+
+    for (size_t n = 1; n < s->count; n++)
+        if (!s->messages[n].answered && (s->messages[n].started || strict))
+            broken(w, "at rest: message %zu of session %u has no answer", n, s->serial);
+}
+
+static void check_room(struct world *w, unsigned digit)
+{
+    char name[3] = {'r', (char)('0' + digit), 0};
+    struct visit visit = {w, digit, 0};
+    bool there = sim_disk_room(w->disk, chatroom_str(name)) != NULL;
+
+    if (chatroom_room_exists(w->c, chatroom_str(name)) != there)
+        broken(w, "at rest: the store and the instance do not agree on whether %s exists", name);
+    chatroom_each_member(w->c, chatroom_str(name), check_member, &visit);
+    if (chatroom_room_members(w->c, chatroom_str(name)) != visit.count)
+        broken(w, "at rest: %s has %zu members and counts %zu", name, visit.count,
+               chatroom_room_members(w->c, chatroom_str(name)));
+}
+
+void check_rest(struct world *w)
+{
+    size_t open = 0;
+
+    for (unsigned digit = 0; digit < ROOMS; digit++)
+        check_room(w, digit);
+    if (chatroom_room_count(w->c) != sim_disk_rooms(w->disk))
+        broken(w, "at rest: %zu rooms, %zu in the store", chatroom_room_count(w->c), sim_disk_rooms(w->disk));
+    for (unsigned i = 0; i < SLOTS; i++) {
+        struct session *s = w->slots[i];
+
+        if (!s)
+            continue;
+        open++;
+        if (s->slow)
+            continue;
+        for (unsigned digit = 0; digit < ROOMS; digit++)
+            check_seat(w, s, digit);
+        check_answers(w, s);
+    }
+    if (chatroom_connection_count(w->c) != open)
+        broken(w, "at rest: %zu connections, and %zu clients", chatroom_connection_count(w->c), open);
+}
+
+/* ---- at the end ---- */
+
+static void check_goodbye(struct world *w, const struct session *s)
+{
+    char payload[32];
+    int size = snprintf(payload, sizeof payload, "\"gone%.16s\"", s->id);
+    unsigned count = 0;
+
+    for (uint64_t epoch = 1; sim_disk_life(w->disk, epoch); epoch++) {
+        const struct sim_life *life = sim_disk_life(w->disk, epoch);
+
+        for (size_t i = 0; i < life->count && life->name[1] == '0' + HALL; i++)
+            count += memmem(life->entries[i].value.bytes, life->entries[i].value.size, payload, (size_t)size) != NULL;
+    }
+    if (count > 1 || (count == 0 && s->accepted && !s->disconnect_failed && s->serial % 7 != 0))
+        broken(w, "$disconnect of session %u took hold %u times", s->serial, count);
+}
+
+void check_end(struct world *w)
+{
+    for (size_t i = 0; i < w->session_count; i++)
+        if (w->sessions[i]->has_id)
+            check_goodbye(w, w->sessions[i]);
+}
+
+void check_free(struct world *w)
+{
+    for (size_t i = 0; i < w->log_count; i++) {
+        for (size_t seq = 0; seq < w->logs[i].capacity; seq++)
+            free(w->logs[i].texts[seq]);
+        free(w->logs[i].texts);
+    }
+    free(w->logs);
+}
