@@ -41,9 +41,7 @@ static void join(chatroom_request *request, struct cr_effect *effect)
     }
     effect->membership = NULL; /* the room's and the connection's from now on */
     cr_room_add(membership);
-    if (request->history.room == effect->room)
-        request->history.joined = true;
-    else
+    if (request->history.room != effect->room)
         cr_room_seat(request->c, membership, 0);
 }
 

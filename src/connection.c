@@ -240,6 +240,7 @@ static void free_held(chatroom_connection *connection)
     while (held) {
         struct cr_held *next = held->next;
 
+        connection->c->held_bytes -= held->size;
         cr_free(&connection->c->alloc, held, sizeof *held + held->size);
         held = next;
     }

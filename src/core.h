@@ -101,8 +101,9 @@ struct cr_history {
     chatroom_history_fn *then;
     void *then_arg;
     struct cr_page page;
-    uint64_t seen; /* seq of the last entry on the page */
-    bool joined;   /* the same request took its session in, to wait for the page */
+    uint64_t epoch, newest; /* of the room when the page was asked for: it holds nothing beyond */
+    uint64_t seen;          /* seq of the last entry on the page */
+    bool gone;              /* the room is not that of the time any more */
 };
 
 struct chatroom_request {
@@ -119,6 +120,7 @@ struct chatroom_request {
     bool scanned, is_object;
     struct chatroom_request_info info;
     char request_id[CR_ID_SIZE];
+    size_t held_bytes; /* counted by the instance */
     chatroom_span body;
     size_t member_count;
     struct cr_chunk *chunks;
@@ -230,7 +232,8 @@ struct chatroom {
     struct cr_deferred deferred, abandoned; /* in the order of their deadlines */
     size_t loose;                           /* requests of the host under way */
     size_t open_count;
-    char *scratch; /* for texts whose length is not known beforehand */
+    size_t held_bytes; /* of messages that are not through */
+    char *scratch;     /* for texts whose length is not known beforehand */
     size_t scratch_size;
     chatroom_entry_fn *write_entry;
     void *write_entry_arg;

@@ -164,10 +164,6 @@ static void hold(chatroom_connection *connection, enum chatroom_message_kind kin
 {
     struct cr_held *held;
 
-    if (connection->held_count >= connection->c->config.limits.held_messages) {
-        refuse(connection, CHATROOM_EAGAIN);
-        return;
-    }
     held = cr_resize(&connection->c->alloc, NULL, 0, sizeof *held + message.size);
     if (!held) {
         close_later(connection, 1013, "Try again later");
@@ -182,6 +178,7 @@ static void hold(chatroom_connection *connection, enum chatroom_message_kind kin
         connection->held = held;
     connection->last_held = held;
     connection->held_count++;
+    connection->c->held_bytes += message.size;
 }
 
 /* API Gateway's answer to a message without a route is "Forbidden". */
@@ -206,6 +203,8 @@ static void start(chatroom_connection *connection, enum chatroom_message_kind ki
     }
     request->info.kind = kind;
     request->body = message;
+    request->held_bytes = message.size;
+    connection->c->held_bytes += message.size;
     result = select_route(request, &route);
     if (result == CHATROOM_OK) {
         run(request, route);
@@ -215,9 +214,12 @@ static void start(chatroom_connection *connection, enum chatroom_message_kind ki
     }
 }
 
-static bool must_wait(const chatroom_connection *connection)
+static bool may_hold(const chatroom_connection *connection, size_t size)
 {
-    return connection->barriers > 0 || connection->request_count >= connection->c->config.limits.held_messages;
+    const chatroom *c = connection->c;
+
+    return connection->request_count + connection->held_count < c->config.limits.held_messages &&
+           size <= c->config.limits.held_bytes - c->held_bytes;
 }
 
 void chatroom_transport_message(chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
@@ -232,7 +234,9 @@ void chatroom_transport_message(chatroom_connection *connection, enum chatroom_m
         close_later(connection, 1009, "Message too big");
     else if (!within_rate(connection, message.size))
         too_fast(connection);
-    else if (connection->held || must_wait(connection))
+    else if (!may_hold(connection, message.size))
+        refuse(connection, CHATROOM_EAGAIN);
+    else if (connection->held || connection->barriers > 0)
         hold(connection, kind, message);
     else
         start(connection, kind, message);
@@ -242,13 +246,14 @@ static bool start_held(chatroom_connection *connection)
 {
     bool any = false;
 
-    while (connection->held && !must_wait(connection)) {
+    while (connection->held && connection->barriers == 0) {
         struct cr_held *held = connection->held;
 
         connection->held = held->next;
         if (!connection->held)
             connection->last_held = NULL;
         connection->held_count--;
+        connection->c->held_bytes -= held->size;
         start(connection, held->kind, chatroom_bytes(held->bytes, held->size));
         cr_free(&connection->c->alloc, held, sizeof *held + held->size);
         any = true;

@@ -7,7 +7,7 @@
 
 static bool rises(const struct cr_history *h)
 {
-    return h->query.before == 0 && h->query.after > 0;
+    return h->query.before == 0 && (h->query.after > 0 || h->query.oldest);
 }
 
 static size_t limit_of(const chatroom_request *request)
@@ -17,6 +17,19 @@ static size_t limit_of(const chatroom_request *request)
     return limit == 0 || limit > most ? most : limit;
 }
 
+static uint64_t below(const struct cr_history *h)
+{
+    return h->query.before > 0 && h->query.before <= h->newest ? h->query.before : h->newest + 1;
+}
+
+/* A page that had no place for its first entry would have no end. */
+static size_t page_bytes(const chatroom *c)
+{
+    size_t entry = c->config.limits.message_bytes + CR_ENTRY_OVERHEAD;
+
+    return c->config.limits.history_bytes > entry ? c->config.limits.history_bytes : entry;
+}
+
 int cr_history_ask(chatroom_request *request, cr_done_fn *done, bool *ret_waits)
 {
     chatroom *c = request->c;
@@ -24,10 +37,12 @@ int cr_history_ask(chatroom_request *request, cr_done_fn *done, bool *ret_waits)
     size_t limit = limit_of(request);
     int result;
 
-    *ret_waits = h->room->live && h->room->newest > 0;
+    h->epoch = h->room->epoch;
+    h->newest = h->room->live ? h->room->newest : 0;
+    *ret_waits = h->newest > 0;
     if (!*ret_waits)
         return CHATROOM_OK;
-    result = cr_page_init(&h->page, &c->alloc, limit, c->config.limits.history_bytes);
+    result = cr_page_init(&h->page, &c->alloc, limit, page_bytes(c));
     if (result != CHATROOM_OK)
         return result;
     request->ticket.page = &h->page;
@@ -35,9 +50,7 @@ int cr_history_ask(chatroom_request *request, cr_done_fn *done, bool *ret_waits)
     request->ticket.store.read = (struct chatroom_read){
         .kind = rises(h) ? CHATROOM_READ_FROM : CHATROOM_READ_BEFORE,
         .room = cr_room_name(h->room),
-        .seq = rises(h)              ? h->query.after + 1
-               : h->query.before > 0 ? h->query.before
-                                     : UINT64_MAX,
+        .seq = rises(h) ? h->query.after + 1 : below(h),
         .limit = limit + 1, /* the one too many tells that there are more */
     };
     c->submitted = true;
@@ -50,13 +63,13 @@ static int decode_rows(const struct cr_history *h, struct chatroom_entry *entrie
     size_t count = 0;
     int result = CHATROOM_OK;
 
-    while (count < h->page.count && result == CHATROOM_OK) {
+    for (size_t i = 0; i < h->page.count && h->page.rows[i].seq <= h->newest && result == CHATROOM_OK; i++) {
         struct chatroom_entry *entry = &entries[count];
 
-        result = cr_entry_decode(h->page.rows[count].value, entry);
+        result = cr_entry_decode(h->page.rows[i].value, entry);
         entry->room = cr_room_name(h->room);
         entry->epoch = h->room->epoch;
-        entry->seq = h->page.rows[count].seq;
+        entry->seq = h->page.rows[i].seq;
         count += result == CHATROOM_OK;
     }
     *ret_count = count;
@@ -73,24 +86,25 @@ static void turn(struct chatroom_entry *entries, size_t count)
     }
 }
 
-/* What was submitted before the read has taken hold by now, perhaps the room's end: the page is of what there is now.
- */
+/* The room of that time, neither deleted nor made anew. */
 static bool is_there(const chatroom_request *request)
 {
     const struct cr_history *h = &request->history;
+    bool was_read = h->page.capacity > 0 && request->ticket.status == CHATROOM_OK;
 
-    return h->room->live && (!h->joined || cr_room_membership(h->room, request->connection));
+    return h->room->live && h->room->epoch == h->epoch &&
+           (!was_read || request->ticket.store.read.ret_epoch == h->epoch);
 }
 
 int cr_history_give(chatroom_request *request)
 {
     struct cr_history *h = &request->history;
     struct chatroom_entry *entries;
-    struct chatroom_history history = {
-        .room = cr_room_name(h->room), .epoch = h->room->epoch, .newest = h->room->newest};
+    struct chatroom_history history = {.room = cr_room_name(h->room), .epoch = h->room->epoch, .newest = h->newest};
     int status = request->ticket.status, decoded;
 
-    if (!is_there(request))
+    h->gone = !is_there(request);
+    if (h->gone)
         return CHATROOM_ENOENT;
     entries = chatroom_request_memory(request, h->page.count * sizeof *entries);
     if (!entries)
@@ -112,6 +126,13 @@ void cr_history_seat(chatroom_request *request)
 {
     struct cr_membership *membership = cr_room_membership(request->history.room, request->connection);
 
-    if (membership)
+    if (!membership || membership->member.seated)
+        return;
+    if (!request->history.gone) {
         cr_room_seat(request->c, membership, request->history.seen);
+        return;
+    }
+    /* Its deletion is about to be announced, and the client has been told that it is not there. */
+    cr_room_drop(request->c, membership);
+    request->history.room->unforeseen = true;
 }

@@ -1,10 +1,10 @@
 /*
  * history.h: the page of a room's log that a request asked for.
  *
- * It is read once the request's effects have taken hold, and its callback runs in the same line in which everything
- * takes hold. A store answers reads and writes in the order in which they were asked, so what has been announced by
- * then is just what the page was read from: who joined in the same request hears the page first and goes on from there,
- * without a gap.
+ * It is read once the request's effects have taken hold, and shows the room as it is then: what is announced while the
+ * store reads is not on the page, but kept for whoever joined in the same request and waits for it, and follows the
+ * page without a gap. A store may have read more than that; it is left out here. There is no page of a room that
+ * was deleted meanwhile, nor of what was made anew in its place.
  */
 #ifndef CR_HISTORY_H
 #define CR_HISTORY_H

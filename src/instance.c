@@ -41,9 +41,11 @@ static const char body_prefix[] = "$request.body.";
 
 static const char *selected_field(const char *expression)
 {
+    size_t size = sizeof body_prefix - 1;
+
     if (!expression)
         return "action";
-    return strncmp(expression, body_prefix, sizeof body_prefix - 1) == 0 ? expression + sizeof body_prefix - 1 : "";
+    return strlen(expression) > size && memcmp(expression, body_prefix, size) == 0 ? expression + size : "";
 }
 
 static int check(const struct chatroom_config *config, struct chatroom_error *error)
@@ -59,10 +61,9 @@ static int check(const struct chatroom_config *config, struct chatroom_error *er
                                   "A stage has 1 to 128 letters, digits, hyphens and underscores.");
     if (!is_word(selected_field(config->route_selection), 64))
         return chatroom_error_set(error, CHATROOM_EINVAL, "The route selection expression must be $request.body.NAME.");
-    if (limits->message_bytes == 0 || limits->history_entries == 0 || limits->history_bytes < limits->message_bytes)
+    if (limits->message_bytes == 0 || limits->history_entries == 0 || limits->held_messages == 0)
         return chatroom_error_set(error, CHATROOM_EINVAL,
-                                  "A page of history must hold a message: history_bytes is below message_bytes, or a "
-                                  "limit that needs a number is 0.");
+                                  "message_bytes, history_entries and held_messages cannot be 0.");
     return CHATROOM_OK;
 }
 
@@ -115,7 +116,7 @@ static void close_backends(const struct chatroom_store *store, const struct chat
 /* A program that was built with a shorter struct gets the defaults for the rest. */
 static struct chatroom_config whole_config(const struct chatroom_config *given)
 {
-    struct chatroom_config config = CHATROOM_CONFIG;
+    struct chatroom_config config = {.limits = CHATROOM_LIMITS};
 
     memcpy(&config, given, given->size < sizeof config ? given->size : sizeof config);
     return config;

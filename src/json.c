@@ -494,6 +494,8 @@ void chatroom_json_string(struct chatroom_json *json, chatroom_span text)
 
     begin_value(json);
     put(json, "\"", 1);
+    if (text.size == 0)
+        text.bytes = ""; /* nothing is added to a null pointer */
     for (size_t i = 0; i < text.size; i++) {
         const char *at = text.bytes + i;
         const char *escape = short_escape(*at);

@@ -6,6 +6,7 @@
 #define CR_RECORD_H
 
 #include <chatroom/room.h>
+#include <chatroom/store.h>
 
 /* time_ms, author, id and payload of an entry; the store knows its room and seq. */
 size_t cr_entry_size(const struct chatroom_entry *entry);
@@ -14,6 +15,9 @@ void cr_entry_encode(const struct chatroom_entry *entry, void *ret_bytes);
 void cr_entry_set_time(char *entry, int64_t time_ms);
 /* Spans point into value. Errors: CHATROOM_ECORRUPT. */
 int cr_entry_decode(chatroom_span value, struct chatroom_entry *ret_entry);
+
+/* An entry takes at most so much more than its payload. */
+#define CR_ENTRY_OVERHEAD (1 + 8 + 3 * 4 + CHATROOM_KEY_MAX + 128)
 
 /* The room a session is in, one after the other: false ends. */
 typedef bool cr_rooms_fn(void *arg, size_t n, chatroom_span *ret_room);

@@ -95,6 +95,7 @@ void cr_request_free(chatroom_request *request)
     struct cr_chunk *chunk = request->chunks;
 
     cr_request_drop(request);
+    request->c->held_bytes -= request->held_bytes;
     while (chunk) {
         struct cr_chunk *next = chunk->next;
 

@@ -30,40 +30,45 @@ struct meta {
 
 _Static_assert(sizeof(struct meta) == 16 + 136, "as LMDB lays it out");
 
-static bool meta_is_sound(const struct meta *meta)
+static bool is_meta(const struct meta *meta)
 {
     uint32_t page = meta->trees[0].pad;
 
-    if (!(meta->page_flags & META_FLAG) || meta->magic != META_MAGIC || meta->version != META_VERSION)
-        return false;
-    if (page < 512 || page > 65536 || (page & (page - 1)) != 0 || meta->last_page < 1)
-        return false;
+    return (meta->page_flags & META_FLAG) && meta->magic == META_MAGIC && meta->version == META_VERSION &&
+           page >= 512 && page <= 65536 && (page & (page - 1)) == 0;
+}
+
+static bool is_whole(const struct meta *meta, uint64_t file_size)
+{
     for (int i = 0; i < 2; i++)
         if (meta->trees[i].root != NO_PAGE && meta->trees[i].root > meta->last_page)
             return false;
-    return true;
+    return meta->last_page >= 1 && meta->last_page < file_size / meta->trees[0].pad;
 }
 
 static int check_metas(int fd, uint64_t file_size)
 {
-    struct meta metas[2], *newest;
+    struct meta metas[2];
+    uint32_t page;
 
-    if (pread(fd, &metas[0], sizeof metas[0], 0) != (ssize_t)sizeof metas[0] || !meta_is_sound(&metas[0]))
+    if (pread(fd, &metas[0], sizeof metas[0], 0) != (ssize_t)sizeof metas[0] || !is_meta(&metas[0]))
         return CHATROOM_EFORMAT;
-    if (pread(fd, &metas[1], sizeof metas[1], metas[0].trees[0].pad) != (ssize_t)sizeof metas[1])
+    page = metas[0].trees[0].pad;
+    if (pread(fd, &metas[1], sizeof metas[1], page) != (ssize_t)sizeof metas[1] || !is_meta(&metas[1]))
         return CHATROOM_EFORMAT;
-    if (!meta_is_sound(&metas[1]) || metas[0].trees[0].pad != metas[1].trees[0].pad)
+    /* LMDB goes by the newer one. The other may be half of a commit that failed. */
+    if (metas[1].trees[0].pad != page || !is_whole(&metas[metas[1].txn > metas[0].txn], file_size))
         return CHATROOM_EFORMAT;
-    newest = &metas[metas[1].txn > metas[0].txn];
-    return newest->last_page < file_size / newest->trees[0].pad ? CHATROOM_OK : CHATROOM_EFORMAT;
+    return CHATROOM_OK;
 }
 
-int lmdb_check_file(const char *path)
+int lmdb_check_file(const char *path, bool *ret_empty)
 {
     struct stat status;
     int rc, fd = open(path, O_RDONLY | O_CLOEXEC);
 
-    if (fd < 0 && errno == ENOENT)
+    *ret_empty = fd < 0 && errno == ENOENT;
+    if (*ret_empty)
         return CHATROOM_OK;
     if (fd < 0)
         return errno == EACCES ? CHATROOM_EACCES : CHATROOM_EIO;
@@ -71,8 +76,11 @@ int lmdb_check_file(const char *path)
         rc = CHATROOM_EIO;
     else if (!S_ISREG(status.st_mode))
         rc = CHATROOM_EFORMAT;
+    else if (status.st_size == 0)
+        rc = CHATROOM_OK;
     else
-        rc = status.st_size == 0 ? CHATROOM_OK : check_metas(fd, (uint64_t)status.st_size);
+        rc = check_metas(fd, (uint64_t)status.st_size);
+    *ret_empty = rc == CHATROOM_OK && status.st_size == 0;
     close(fd);
     return rc;
 }

@@ -1,9 +1,9 @@
 /*
  * engine.h: the database: opening, writing a batch in one transaction, reading, and the work in the background.
  *
- * Layout. Messages of all rooms go to one log in the order of arrival, which touches few pages; which of them belong to a
- * room is written to an index every few thousand messages, and until then kept in memory and found again at open by reading
- * the log's end.
+ * Layout. Messages of all rooms go to one log in the order of arrival, which touches few pages; which of them belong to
+ * a room is written to an index every few thousand messages, and until then kept in memory and found again at open by
+ * reading the log's end.
  *
  *   log       id                      -> room number, seq, once, entry
  *   index     room number, first seq  -> ids of a run of entries
@@ -41,9 +41,8 @@ struct lmdb_engine {
     int lock_fd;
     MDB_dbi log, index, rooms, trims, sessions, onces, drops, meta;
     struct lmdb_table table;
-    struct lmdb_state state; /* as in the database */
+    struct lmdb_state state; /* next_number runs ahead of the database inside a transaction */
     uint64_t next_id;
-    uint64_t next_number;
     uint64_t file_bytes;
     bool failed;       /* a commit failed half way: never write again */
     bool index_in_txn; /* the transaction under way writes the index */
@@ -64,7 +63,7 @@ int lmdb_engine_open(struct lmdb_engine *e, const char *path, struct chatroom_er
 /* Writes the groups of the batch in one transaction and sets each status. with_index: also the index. */
 void lmdb_engine_write(struct lmdb_engine *e, struct lmdb_item *items, size_t count, bool with_index);
 
-/* Answers the read tickets, up to their completion. */
+/* Gives a read ticket its rows, up to the completion; txn is ended by mdb_txn_abort(). */
 int lmdb_engine_begin_reads(struct lmdb_engine *e, MDB_txn **ret_txn);
 int lmdb_engine_read(struct lmdb_engine *e, MDB_txn *txn, struct chatroom_ticket *ticket);
 
@@ -73,6 +72,12 @@ void lmdb_engine_drop_some(struct lmdb_engine *e);
 
 /* Writes what commits left to the system. */
 void lmdb_engine_sync(struct lmdb_engine *e);
+
+/*
+ * Gives back the places of readers that died. They are other programs that looked at the store (a backup): while a
+ * place is held no page that its reader may see is used again, and the file grows.
+ */
+void lmdb_engine_check_readers(struct lmdb_engine *e);
 
 /* Ends cleanly; also after a failed open. */
 void lmdb_engine_close(struct lmdb_engine *e);

@@ -1,9 +1,9 @@
 /*
  * lmdb.c: the store's table, its queue and its writer thread.
  *
- * The owner's thread puts tickets into a ring; flush() wakes the writer, which takes what has gathered, makes it true in one
- * transaction and only then completes it, in order. While it commits the next batch gathers, so a slow disk makes larger
- * batches rather than a longer queue. Reads go the same way and so see all that was submitted before them.
+ * The owner's thread puts tickets into a ring; flush() wakes the writer, which takes what has gathered, makes it true
+ * in one transaction and only then completes it, in order. While it commits the next batch gathers, so a slow disk
+ * makes larger batches rather than a longer queue. Reads go the same way and so see all that was submitted before them.
  */
 #include "engine.h"
 
@@ -16,6 +16,7 @@
 #define BATCH_BYTES    ((size_t)16 << 20)
 #define INDEX_ENTRIES  4096
 #define SECOND         1000000000u
+#define READERS_EACH   (60 * (uint64_t)SECOND)
 #define BATCHES_A_DROP 8 /* under load: how many batches go before some deleting */
 
 struct lmdb_store {
@@ -31,6 +32,7 @@ struct lmdb_store {
     /* The writer's own. */
     struct lmdb_item batch[BATCH_TICKETS];
     uint64_t index_due, sync_due; /* CHATROOM_NEVER if there is nothing to do */
+    uint64_t readers_due;
     unsigned batches_since_drop;
 };
 
@@ -148,7 +150,10 @@ static void set_timers(struct lmdb_store *s, uint64_t now)
         s->sync_due = now + SECOND;
 }
 
-/* What is not urgent: syncing once a second, and deleting when there is a pause or has been none for long. */
+/*
+ * What is not urgent: syncing once a second, forgetting dead readers once a minute (while there is work: else nothing
+ * grows), and deleting when there is a pause or has been none for long.
+ */
 static void do_chores(struct lmdb_store *s, bool idle)
 {
     uint64_t now = mono_ns();
@@ -156,6 +161,10 @@ static void do_chores(struct lmdb_store *s, bool idle)
     if (now >= s->sync_due) {
         lmdb_engine_sync(&s->engine);
         s->sync_due = CHATROOM_NEVER;
+    }
+    if (now >= s->readers_due) {
+        lmdb_engine_check_readers(&s->engine);
+        s->readers_due = now + READERS_EACH;
     }
     if (s->engine.has_drops && (idle || ++s->batches_since_drop >= BATCHES_A_DROP)) {
         lmdb_engine_drop_some(&s->engine);
@@ -272,14 +281,14 @@ static void store_close(void *self)
 }
 
 static const struct chatroom_store_ops durable_ops = {
-    CHATROOM_STORE_OPS,       .caps = CHATROOM_STORE_DURABLE, .name = "lmdb",      .open = store_open,
-    .submit = store_submit,   .flush = store_flush,           .read = store_read,  .close = store_close,
+    CHATROOM_STORE_OPS,     .caps = CHATROOM_STORE_DURABLE, .name = "lmdb",     .open = store_open,
+    .submit = store_submit, .flush = store_flush,           .read = store_read, .close = store_close,
 };
 
 /* The same, without the promise that what was completed survives a power cut. */
 static const struct chatroom_store_ops relaxed_ops = {
-    CHATROOM_STORE_OPS,     .name = "lmdb",       .open = store_open, .submit = store_submit,
-    .flush = store_flush,   .read = store_read,   .close = store_close,
+    CHATROOM_STORE_OPS,   .name = "lmdb",     .open = store_open,   .submit = store_submit,
+    .flush = store_flush, .read = store_read, .close = store_close,
 };
 
 /* ---- constructor ------------------------------------------------------------------------------------------------ */
@@ -334,8 +343,8 @@ static struct lmdb_store *store_new(const char *path, const struct chatroom_lmdb
     return NULL;
 }
 
-int chatroom_lmdb_store(const char *path, const struct chatroom_lmdb_options *options,
-                        struct chatroom_store *ret_store, struct chatroom_error *error)
+int chatroom_lmdb_store(const char *path, const struct chatroom_lmdb_options *options, struct chatroom_store *ret_store,
+                        struct chatroom_error *error)
 {
     struct chatroom_lmdb_options checked;
     struct lmdb_store *s;

@@ -1,9 +1,9 @@
 /*
- * open.c: engine.h's lmdb_engine_open(): takes the directory, checks it, and brings back what the process before left.
+ * open.c: engine.h's lmdb_engine_open() and lmdb_engine_close(): the directory, the environment, its state.
  */
 #include "check.h"
-#include "engine.h"
 #include "record.h"
+#include "txn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,52 +22,26 @@ static int say(struct chatroom_error *error, int code, const char *path, const c
 {
     char text[256];
 
-    snprintf(text, sizeof text, "The store in %.150s: %s.", path, what);
+    snprintf(text, sizeof text, "The store in %.150s: %s", path, what);
     return chatroom_error_set(error, code, text);
-}
-
-static int code_of(int rc)
-{
-    switch (rc) {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return CHATROOM_EACCES;
-    case ENOSPC:
-    case EDQUOT:
-    case MDB_MAP_FULL:
-        return CHATROOM_ENOSPC;
-    case ENOMEM:
-        return CHATROOM_ENOMEM;
-    case EWOULDBLOCK:
-    case EBUSY:
-        return CHATROOM_EBUSY;
-    case MDB_INVALID:
-    case MDB_VERSION_MISMATCH:
-    case MDB_INCOMPATIBLE:
-        return CHATROOM_EFORMAT;
-    case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND:
-        return CHATROOM_ECORRUPT;
-    default:
-        return rc <= 0 && rc > -1000 ? rc : CHATROOM_EIO;
-    }
 }
 
 static int say_rc(struct chatroom_error *error, int rc, const char *path)
 {
-    int code = code_of(rc);
+    int code = lmdb_code_of(rc);
 
     if (code == CHATROOM_OK)
         return code;
+    if (code == CHATROOM_EUNSURE)
+        code = CHATROOM_EIO;
     return say(error, code, path, code == rc ? chatroom_strerror(code) : mdb_strerror(rc));
 }
 
 /* ---- the directory ---------------------------------------------------------------------------------------------- */
 
 /*
- * LMDB does not notice a second opening in one process and would lose its locks by it. A flock() belongs to the open file,
- * so that ours refuses this process a second time as well as another one.
+ * LMDB does not notice a second opening in one process and would lose its locks by it. A flock() belongs to the open
+ * file, so that ours refuses this process a second time as well as another one.
  */
 static int take_directory(struct lmdb_engine *e, const char *path, struct chatroom_error *error)
 {
@@ -82,20 +56,56 @@ static int take_directory(struct lmdb_engine *e, const char *path, struct chatro
     if (flock(e->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return CHATROOM_OK;
     if (errno == EWOULDBLOCK)
-        return say(error, CHATROOM_EBUSY, path, "another process or instance has it open");
+        return say(error, CHATROOM_EBUSY, path, "another process or instance has it open.");
     return say_rc(error, errno, path);
 }
 
-static int check_directory(const char *path, struct chatroom_error *error)
+static int check_directory(const struct lmdb_engine *e, const char *path, struct chatroom_error *error)
 {
     char data[4096];
+    struct stat lock;
+    bool empty;
     int rc;
 
     snprintf(data, sizeof data, "%s/data.mdb", path);
-    rc = lmdb_check_file(data);
+    rc = lmdb_check_file(data, &empty);
     if (rc == CHATROOM_EFORMAT)
-        return say(error, rc, path, "data.mdb is not a store of this version, or it is cut short");
+        return say(error, rc, path, "data.mdb is not a store of this version, or it is cut short.");
+    if (rc == CHATROOM_OK && empty && fstat(e->lock_fd, &lock) == 0 && lock.st_size > 0)
+        return say(error, CHATROOM_EFORMAT, path,
+                   "data.mdb is missing or empty; remove chatroom.lock too if the store is to begin anew.");
     return say_rc(error, rc, path);
+}
+
+/* From now on an empty data.mdb is not a new one. */
+static int mark_made(const struct lmdb_engine *e)
+{
+    static const char mark[] = "data.mdb was made\n";
+    struct stat lock;
+
+    if (fstat(e->lock_fd, &lock) == 0 && lock.st_size > 0)
+        return 0; /* no writing here on a full disk */
+    return pwrite(e->lock_fd, mark, sizeof mark - 1, 0) < 0 || fdatasync(e->lock_fd) ? errno : 0;
+}
+
+static int sync_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd < 0 || fsync(fd) ? errno : 0;
+
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+/* What is synced into a file is lost all the same in a power cut that takes the file's name. */
+static int sync_names(const char *path)
+{
+    char parent[4096];
+    int rc = sync_folder(path);
+
+    snprintf(parent, sizeof parent, "%s/..", path);
+    return rc ? rc : sync_folder(parent);
 }
 
 static int open_env(struct lmdb_engine *e, const char *path)
@@ -103,7 +113,7 @@ static int open_env(struct lmdb_engine *e, const char *path)
     unsigned flags = MDB_NOTLS | (e->options.durability == CHATROOM_DURABLE_COMMIT ? 0 : MDB_NOSYNC);
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t map = e->options.map_bytes > LEAST_MAP ? e->options.map_bytes : LEAST_MAP;
-    int dead, rc = mdb_env_create(&e->env);
+    int rc = mdb_env_create(&e->env);
 
     if (rc == 0)
         rc = mdb_env_set_maxdbs(e->env, 8);
@@ -111,9 +121,7 @@ static int open_env(struct lmdb_engine *e, const char *path)
         rc = mdb_env_set_mapsize(e->env, (map + page - 1) / page * page);
     if (rc == 0)
         rc = mdb_env_open(e->env, path, flags, 0600);
-    if (rc == 0)
-        rc = mdb_reader_check(e->env, &dead);
-    return rc;
+    return rc ? rc : sync_names(path);
 }
 
 /* ---- tables and state ------------------------------------------------------------------------------------------- */
@@ -125,8 +133,9 @@ static int open_tables(struct lmdb_engine *e, MDB_txn *txn, unsigned flags)
         MDB_dbi *dbi;
         unsigned flags;
     } tables[] = {
-        {"meta", &e->meta, 0},         {"log", &e->log, MDB_INTEGERKEY},     {"index", &e->index, 0},
-        {"rooms", &e->rooms, 0},       {"trims", &e->trims, 0},              {"drops", &e->drops, 0},
+        {"meta", &e->meta, 0},         {"log", &e->log, MDB_INTEGERKEY},
+        {"index", &e->index, 0},       {"rooms", &e->rooms, 0},
+        {"trims", &e->trims, 0},       {"drops", &e->drops, 0},
         {"sessions", &e->sessions, 0}, {"onces", &e->onces, MDB_INTEGERKEY},
     };
     int rc = 0;
@@ -143,22 +152,19 @@ static int open_tables(struct lmdb_engine *e, MDB_txn *txn, unsigned flags)
     return rc == MDB_NOTFOUND ? MDB_INCOMPATIBLE : rc;
 }
 
-static int put_state(struct lmdb_engine *e, MDB_txn *txn)
-{
-    chatroom_span part = chatroom_bytes(&e->state, sizeof e->state);
-
-    return lmdb_record_put(txn, e->meta, lmdb_val("state", 5), &part, 1, 0);
-}
-
 static int get_state(struct lmdb_engine *e, MDB_txn *txn)
 {
     MDB_val key = lmdb_val("state", 5), value;
+    chatroom_span payload;
     int rc = mdb_get(txn, e->meta, &key, &value);
 
     if (rc)
         return rc == MDB_NOTFOUND ? CHATROOM_EFORMAT : rc;
-    if (!lmdb_record_copy(key, value, &e->state, sizeof e->state))
+    if (!lmdb_record_payload(key, value, &payload))
         return CHATROOM_ECORRUPT;
+    if (payload.size != sizeof e->state) /* of another version, then */
+        return CHATROOM_EFORMAT;
+    memcpy(&e->state, payload.bytes, sizeof e->state);
     return e->state.magic == FORMAT_MAGIC && e->state.version == FORMAT_VERSION ? 0 : CHATROOM_EFORMAT;
 }
 
@@ -183,13 +189,14 @@ static int make_state(struct lmdb_engine *e)
  * Opens the tables or makes them. A process that did not sync every commit and never closed may have lost the newest
  * entries: their seqs will be given out again, so every room gets another epoch.
  */
-static int prepare(struct lmdb_engine *e, MDB_txn *txn)
+static int prepare(struct lmdb_engine *e, MDB_txn *txn, void *arg)
 {
     uint32_t dirty = e->options.durability != CHATROOM_DURABLE_COMMIT;
     MDB_stat stat;
     bool fresh, changed;
     int rc = mdb_stat(txn, 1, &stat); /* LMDB's table of tables */
 
+    (void)arg;
     fresh = rc == 0 && stat.ms_entries == 0;
     if (rc == 0)
         rc = open_tables(e, txn, fresh ? MDB_CREATE : 0);
@@ -201,279 +208,10 @@ static int prepare(struct lmdb_engine *e, MDB_txn *txn)
     if (e->state.dirty)
         rc = new_epoch_base(e);
     e->state.dirty = dirty;
-    return rc == 0 && changed ? put_state(e, txn) : rc;
+    return rc == 0 && changed ? lmdb_put_state(e, txn) : rc;
 }
 
-static int prepare_all(struct lmdb_engine *e)
-{
-    MDB_txn *txn;
-    int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
-
-    if (rc)
-        return rc;
-    rc = prepare(e, txn);
-    if (rc)
-        mdb_txn_abort(txn);
-    else
-        rc = mdb_txn_commit(txn);
-    if (rc == 0 && e->state.dirty)
-        rc = mdb_env_sync(e->env, 1);
-    return rc;
-}
-
-/* ---- bringing back ---------------------------------------------------------------------------------------------- */
-
-struct known {
-    uint64_t number;
-    struct lmdb_room *room;
-};
-
-struct recovery {
-    struct lmdb_engine *e;
-    MDB_txn *txn;
-    struct known *known; /* by number, while open() lasts */
-    size_t count, capacity;
-};
-
-/* One row of a table; any code but 0 ends the walk. */
-typedef int row_fn(struct recovery *r, MDB_val key, MDB_val value);
-
-static int each_row(struct recovery *r, MDB_dbi dbi, MDB_val *from, row_fn *row)
-{
-    MDB_val key = from ? *from : lmdb_val(NULL, 0), value;
-    MDB_cursor *cursor;
-    int rc = mdb_cursor_open(r->txn, dbi, &cursor);
-
-    if (rc)
-        return rc;
-    rc = mdb_cursor_get(cursor, &key, &value, from ? MDB_SET_RANGE : MDB_FIRST);
-    while (rc == 0) {
-        rc = row(r, key, value);
-        if (rc == 0)
-            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-static int damaged(struct recovery *r, const char *what)
-{
-    struct chatroom_log_field field = CHATROOM_TEXT("record", chatroom_str(what));
-
-    chatroom_store_log(r->e->port, CHATROOM_LOG_ERROR, "record_damaged", &field, 1);
-    return CHATROOM_ECORRUPT;
-}
-
-static bool parse_room(MDB_val key, MDB_val value, chatroom_span *ret_name, uint64_t *ret_number,
-                       chatroom_span *ret_record)
-{
-    chatroom_span payload;
-
-    if (key.mv_size < 1 || key.mv_size > 1 + CHATROOM_KEY_MAX || !lmdb_record_payload(key, value, &payload) ||
-        payload.size < sizeof *ret_number)
-        return false;
-    *ret_name = chatroom_bytes((char *)key.mv_data + 1, key.mv_size - 1);
-    memcpy(ret_number, payload.bytes, sizeof *ret_number);
-    *ret_record = chatroom_bytes(payload.bytes + sizeof *ret_number, payload.size - sizeof *ret_number);
-    return true;
-}
-
-static int know(struct recovery *r, struct lmdb_room *room)
-{
-    if (r->count == r->capacity) {
-        size_t capacity = r->capacity ? r->capacity * 2 : 64;
-        struct known *known = realloc(r->known, capacity * sizeof *known);
-        if (!known)
-            return CHATROOM_ENOMEM;
-        r->known = known;
-        r->capacity = capacity;
-    }
-    r->known[r->count++] = (struct known){room->number, room};
-    return 0;
-}
-
-/* Where the room's log stands as far as the index knows. */
-static int find_newest(struct recovery *r, struct lmdb_room *room)
-{
-    struct lmdb_index_key bound = lmdb_index_key(room->number + 1, 0);
-    MDB_val key = lmdb_val(bound.bytes, sizeof bound.bytes), value;
-    chatroom_span ids;
-    uint64_t number, first;
-    MDB_cursor *cursor;
-    int rc = mdb_cursor_open(r->txn, r->e->index, &cursor);
-
-    if (rc)
-        return rc;
-    rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    rc = mdb_cursor_get(cursor, &key, &value, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
-    mdb_cursor_close(cursor);
-    if (rc)
-        return rc == MDB_NOTFOUND ? 0 : rc;
-    if (key.mv_size != 16 || !lmdb_record_payload(key, value, &ids))
-        return damaged(r, "index");
-    lmdb_index_key_parse(key.mv_data, &number, &first);
-    if (number == room->number)
-        room->newest = first + ids.size / 8 - 1;
-    return 0;
-}
-
-static int find_first(struct recovery *r, struct lmdb_room *room)
-{
-    struct lmdb_number_key bound = lmdb_number_key(room->number);
-    MDB_val key = lmdb_val(bound.bytes, sizeof bound.bytes), value;
-    int rc = mdb_get(r->txn, r->e->trims, &key, &value);
-
-    if (rc)
-        return rc == MDB_NOTFOUND ? 0 : rc;
-    return lmdb_record_copy(key, value, &room->first, sizeof room->first) ? 0 : damaged(r, "trim");
-}
-
-static int load_room(struct recovery *r, MDB_val key, MDB_val value)
-{
-    chatroom_span name, record;
-    uint64_t number;
-    struct lmdb_room *room;
-    int rc;
-
-    if (!parse_room(key, value, &name, &number, &record))
-        return damaged(r, "room");
-    rc = lmdb_table_create(&r->e->table, name, number, &room);
-    if (rc == 0)
-        rc = find_newest(r, room);
-    if (rc == 0)
-        rc = find_first(r, room);
-    return rc ? rc : know(r, room);
-}
-
-static int load_onces(struct recovery *r, MDB_val key, MDB_val value)
-{
-    chatroom_span packed;
-    bool sound = false;
-    int rc = 0;
-
-    if (lmdb_record_payload(key, value, &packed))
-        rc = lmdb_table_unpack_onces(&r->e->table, packed, &sound);
-    lmdb_table_commit(&r->e->table);
-    if (rc == 0 && !sound)
-        damaged(r, "onces"); /* a repeated message may appear twice, which is better than no start */
-    return rc;
-}
-
-static int by_number(const void *a, const void *b)
-{
-    uint64_t left = ((const struct known *)a)->number, right = ((const struct known *)b)->number;
-
-    return (left > right) - (left < right);
-}
-
-/* An entry that the index does not have yet. Those of rooms that are gone wait to be dropped. */
-static int replay_entry(struct recovery *r, MDB_val key, MDB_val value)
-{
-    struct lmdb_entry entry;
-    struct known wanted, *known;
-    uint64_t id;
-    int rc;
-
-    if (key.mv_size != sizeof id || !lmdb_entry_parse(key, value, &entry))
-        return damaged(r, "entry");
-    memcpy(&id, key.mv_data, sizeof id);
-    wanted.number = entry.number;
-    known = r->count ? bsearch(&wanted, r->known, r->count, sizeof wanted, by_number) : NULL;
-    if (!known)
-        return 0;
-    if (entry.seq != known->room->newest + 1)
-        return damaged(r, "entry");
-    rc = lmdb_table_append(&r->e->table, known->room, id);
-    if (rc == 0 && entry.once.size)
-        rc = lmdb_table_remember(&r->e->table, entry.number, entry.once, entry.seq);
-    lmdb_table_commit(&r->e->table);
-    return rc;
-}
-
-static int replay_tail(struct recovery *r)
-{
-    uint64_t after = r->e->state.mark + 1;
-    MDB_val from = lmdb_val(&after, sizeof after);
-
-    if (r->count)
-        qsort(r->known, r->count, sizeof *r->known, by_number);
-    return each_row(r, r->e->log, &from, replay_entry);
-}
-
-static int find_next_id(struct recovery *r)
-{
-    MDB_cursor *cursor;
-    MDB_val key, value;
-    uint64_t last = 0;
-    int rc = mdb_cursor_open(r->txn, r->e->log, &cursor);
-
-    if (rc)
-        return rc;
-    rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
-    if (rc == 0 && key.mv_size == sizeof last)
-        memcpy(&last, key.mv_data, sizeof last);
-    mdb_cursor_close(cursor);
-    r->e->next_id = (last > r->e->state.mark ? last : r->e->state.mark) + 1;
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-static int report_room(struct recovery *r, MDB_val key, MDB_val value)
-{
-    chatroom_span name, record;
-    uint64_t number;
-    const struct lmdb_room *room;
-
-    if (!parse_room(key, value, &name, &number, &record))
-        return damaged(r, "room");
-    room = lmdb_table_find(&r->e->table, name);
-    return chatroom_store_found_room(r->e->port, name, record, r->e->state.epoch_base + number, room->newest);
-}
-
-static int report_session(struct recovery *r, MDB_val key, MDB_val value)
-{
-    chatroom_span record;
-
-    if (key.mv_size < 1 || !lmdb_record_payload(key, value, &record))
-        return damaged(r, "session");
-    return chatroom_store_found_session(r->e->port, chatroom_bytes((char *)key.mv_data + 1, key.mv_size - 1), record);
-}
-
-static int recover_in(struct recovery *r)
-{
-    struct lmdb_engine *e = r->e;
-    MDB_stat stat;
-    int rc = each_row(r, e->rooms, NULL, load_room);
-
-    lmdb_table_commit(&e->table);
-    if (rc == 0)
-        rc = each_row(r, e->onces, NULL, load_onces);
-    if (rc == 0)
-        rc = replay_tail(r);
-    if (rc == 0)
-        rc = find_next_id(r);
-    if (rc == 0)
-        rc = each_row(r, e->rooms, NULL, report_room);
-    if (rc == 0)
-        rc = each_row(r, e->sessions, NULL, report_session);
-    if (rc == 0)
-        rc = mdb_stat(r->txn, e->drops, &stat);
-    e->has_drops = rc == 0 && stat.ms_entries > 0;
-    return rc;
-}
-
-static int recover(struct lmdb_engine *e)
-{
-    struct recovery r = {.e = e};
-    int rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &r.txn);
-
-    if (rc)
-        return rc;
-    e->next_number = e->state.next_number;
-    rc = recover_in(&r);
-    mdb_txn_abort(r.txn);
-    free(r.known);
-    return rc;
-}
+/* ---- open and close ---------------------------------------------------------------------------------------------- */
 
 static void tell(struct lmdb_engine *e, const char *path)
 {
@@ -484,23 +222,58 @@ static void tell(struct lmdb_engine *e, const char *path)
     chatroom_store_log(e->port, CHATROOM_LOG_INFO, "store_open", fields, 3);
 }
 
+static int bring_up(struct lmdb_engine *e, const char *path)
+{
+    int rc = open_env(e, path);
+
+    if (rc == 0)
+        rc = lmdb_transact(e, prepare, NULL);
+    if (rc == 0 && e->state.dirty)
+        lmdb_engine_sync(e); /* the mark stands before anything that it warns of */
+    if (rc == 0 && e->failed)
+        rc = CHATROOM_EIO;
+    if (rc == 0)
+        rc = mark_made(e);
+    return rc ? rc : lmdb_recover(e);
+}
+
 int lmdb_engine_open(struct lmdb_engine *e, const char *path, struct chatroom_error *error)
 {
     int rc = take_directory(e, path, error);
 
     if (rc == CHATROOM_OK)
-        rc = check_directory(path, error);
+        rc = check_directory(e, path, error);
     if (rc)
         return rc;
-    rc = open_env(e, path);
-    if (rc == 0)
-        rc = prepare_all(e);
-    if (rc == 0)
-        rc = recover(e);
+    rc = bring_up(e, path);
     if (rc) {
         e->failed = true; /* close() writes nothing into what could not be read */
         return say_rc(error, rc, path);
     }
     tell(e, path);
     return CHATROOM_OK;
+}
+
+static int put_clean(struct lmdb_engine *e, MDB_txn *txn, void *arg)
+{
+    (void)arg;
+    e->state.dirty = 0;
+    return lmdb_put_index(e, txn);
+}
+
+void lmdb_engine_close(struct lmdb_engine *e)
+{
+    bool works = e->env != NULL && !e->failed;
+
+    if (works && e->state.dirty)
+        lmdb_engine_sync(e); /* what the clean mark vouches for must be there before it */
+    if (works && (e->state.dirty || e->table.tail_entries || e->table.unsaved))
+        lmdb_transact(e, put_clean, NULL);
+    if (works && e->options.durability != CHATROOM_DURABLE_COMMIT)
+        lmdb_engine_sync(e);
+    if (e->env)
+        mdb_env_close(e->env);
+    if (e->lock_fd >= 0)
+        close(e->lock_fd);
+    lmdb_table_fini(&e->table);
 }

@@ -49,6 +49,11 @@ struct lmdb_number_key lmdb_number_key(uint64_t number)
     return key;
 }
 
+uint64_t lmdb_number_key_parse(const void *bytes)
+{
+    return get_be64(bytes);
+}
+
 void lmdb_index_key_parse(const void *bytes, uint64_t *ret_number, uint64_t *ret_seq)
 {
     *ret_number = get_be64(bytes);
@@ -138,5 +143,42 @@ bool lmdb_entry_parse(MDB_val key, MDB_val value, struct lmdb_entry *ret_entry)
     ret_entry->seq = head.seq;
     ret_entry->once = chatroom_bytes(payload.bytes, (size_t)head.once_size);
     ret_entry->value = chatroom_bytes(payload.bytes + head.once_size, payload.size - (size_t)head.once_size);
+    return true;
+}
+
+/* ---- the small tables and the index ------------------------------------------------------------------------------ */
+
+int lmdb_number_put(MDB_txn *txn, MDB_dbi dbi, uint64_t number, uint64_t seq)
+{
+    struct lmdb_number_key key = lmdb_number_key(number);
+    chatroom_span part = chatroom_bytes(&seq, sizeof seq);
+
+    return lmdb_record_put(txn, dbi, lmdb_val(key.bytes, sizeof key.bytes), &part, 1, 0);
+}
+
+int lmdb_number_erase(MDB_txn *txn, MDB_dbi dbi, uint64_t number)
+{
+    struct lmdb_number_key key = lmdb_number_key(number);
+    MDB_val val = lmdb_val(key.bytes, sizeof key.bytes);
+
+    return lmdb_absent_is_fine(mdb_del(txn, dbi, &val, NULL));
+}
+
+int lmdb_run_put(MDB_txn *txn, MDB_dbi dbi, uint64_t number, uint64_t first, chatroom_span ids)
+{
+    struct lmdb_index_key key = lmdb_index_key(number, first);
+
+    return lmdb_record_put(txn, dbi, lmdb_val(key.bytes, sizeof key.bytes), &ids, 1, 0);
+}
+
+bool lmdb_run_parse(MDB_val key, MDB_val value, struct lmdb_run *ret_run)
+{
+    chatroom_span payload;
+
+    if (key.mv_size != 16 || !lmdb_record_payload(key, value, &payload) || payload.size == 0 || payload.size % 8)
+        return false;
+    lmdb_index_key_parse(key.mv_data, &ret_run->number, &ret_run->first);
+    ret_run->count = payload.size / 8;
+    ret_run->ids = payload.bytes;
     return true;
 }

@@ -28,6 +28,7 @@ struct lmdb_number_key {
 struct lmdb_name_key lmdb_name_key(chatroom_span name);
 struct lmdb_index_key lmdb_index_key(uint64_t number, uint64_t seq);
 struct lmdb_number_key lmdb_number_key(uint64_t number);
+uint64_t lmdb_number_key_parse(const void *bytes);
 void lmdb_index_key_parse(const void *bytes, uint64_t *ret_number, uint64_t *ret_seq);
 
 static inline MDB_val lmdb_val(const void *bytes, size_t size)
@@ -53,7 +54,29 @@ struct lmdb_entry {
     chatroom_span value;
 };
 
+/* With MDB_APPEND: id is above all others. */
 int lmdb_entry_put(MDB_txn *txn, MDB_dbi dbi, uint64_t id, const struct lmdb_entry *entry);
 bool lmdb_entry_parse(MDB_val key, MDB_val value, struct lmdb_entry *ret_entry);
+
+/* A run of the index: entries of one room whose seqs follow each other. Valid as long as its value. */
+struct lmdb_run {
+    uint64_t number;
+    uint64_t first;
+    size_t count;
+    const char *ids; /* 8 bytes each */
+};
+
+int lmdb_run_put(MDB_txn *txn, MDB_dbi dbi, uint64_t number, uint64_t first, chatroom_span ids);
+/* False: damaged. */
+bool lmdb_run_parse(MDB_val key, MDB_val value, struct lmdb_run *ret_run);
+
+/* One seq under a room number. */
+int lmdb_number_put(MDB_txn *txn, MDB_dbi dbi, uint64_t number, uint64_t seq);
+int lmdb_number_erase(MDB_txn *txn, MDB_dbi dbi, uint64_t number);
+
+static inline int lmdb_absent_is_fine(int rc)
+{
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
 
 #endif

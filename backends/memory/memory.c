@@ -1,8 +1,9 @@
 /*
  * memory.c: the store that forgets. Everything happens inside submit() and read().
  *
- * A group is applied write by write and each step is noted in a journal that is reserved beforehand; a step that cannot be
- * done takes the steps before it back. Going back never allocates: what a step replaced stays alive until the group stands.
+ * A group is applied write by write and each step is noted in a journal that is reserved beforehand; a step that cannot
+ * be done takes the steps before it back. Going back never allocates: what a step replaced stays alive until the group
+ * stands.
  */
 #include <chatroom/backend/memory.h>
 
@@ -522,6 +523,7 @@ static int memory_read(void *self, struct chatroom_ticket *ticket)
 {
     const struct life *life = life_find(self, ticket->read.room);
 
+    ticket->read.ret_epoch = life ? epoch_of(self, life) : 0;
     if (life && ticket->read.kind == CHATROOM_READ_FROM)
         read_from(ticket, life);
     else if (life)
@@ -562,12 +564,8 @@ static void memory_close(void *self)
 }
 
 static const struct chatroom_store_ops memory_ops = {
-    CHATROOM_STORE_OPS,
-    .name = "memory",
-    .open = memory_open,
-    .submit = memory_submit,
-    .read = memory_read,
-    .close = memory_close,
+    CHATROOM_STORE_OPS,      .name = "memory",    .open = memory_open,
+    .submit = memory_submit, .read = memory_read, .close = memory_close,
 };
 
 int chatroom_memory_store(struct chatroom_store *ret_store)

@@ -35,7 +35,8 @@ struct chatroom_limits {
     size_t frame_bytes;           /* frames to clients are at most this long, or fragmented; 0: one frame a message */
     size_t history_entries;       /* one page of history */
     size_t history_bytes;         /* the same; at least message_bytes, and well below what the transport queues for a client */
-    size_t held_messages;         /* of one connection, waiting for an earlier one to finish; beyond that: "busy" */
+    size_t held_messages;         /* of one connection, not through yet; beyond that: "busy" */
+    size_t held_bytes;            /* of all connections, not through yet; beyond that: "busy" */
     unsigned messages_per_second; /* of one connection; 0: no limit */
     unsigned messages_burst;
     size_t bytes_per_second; /* of one connection; 0: no limit */
@@ -49,7 +50,7 @@ struct chatroom_limits {
     {                                                                                                                  \
         .connections = 1000000, .rooms = 100000, .room_members = 10000, .session_rooms = 64,                           \
         .message_bytes = 131072, .frame_bytes = 0, .history_entries = 300, .history_bytes = 524288,                   \
-        .held_messages = 64, .messages_per_second = 10, .messages_burst = 20, .bytes_per_second = 65536,               \
+        .held_messages = 1024, .held_bytes = 67108864, .messages_per_second = 10, .messages_burst = 20, .bytes_per_second = 65536,               \
         .bytes_burst = 262144, .handler_timeout_ms = 29000, .drain_ms = 10000, .unknown_stage_status = 404             \
     }
 

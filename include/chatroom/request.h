@@ -161,6 +161,7 @@ struct chatroom_history_query {
     uint64_t before; /* entries with a smaller seq, the newest of them; 0: from the newest of all */
     uint64_t after;  /* before 0: entries with a greater seq, the oldest of them; 0: not asked */
     size_t limit;    /* 0, or more than the instance's limit: that */
+    bool oldest;     /* before 0: entries with a greater seq than after, also when that is 0: from the oldest of all */
 };
 struct chatroom_history; /* see room.h */
 typedef int chatroom_history_fn(chatroom_request *request, const struct chatroom_history *history, void *arg);

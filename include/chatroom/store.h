@@ -63,6 +63,7 @@ struct chatroom_read {
     chatroom_span room;
     uint64_t seq;
     size_t limit; /* at most so many rows */
+    uint64_t ret_epoch; /* the store's answer: that of the rows, as chatroom_write.ret_epoch; 0 if there is no such room */
 };
 
 /*
@@ -96,7 +97,8 @@ struct chatroom_store_ops {
     /*
      * Must. Takes ticket->writes, which become true together or not at all, and never waits for anything slower than memory.
      * Tickets complete in the order in which they were submitted. Errors: EAGAIN the queue is full, ENOMEM, ECLOSED;
-     * then nothing was taken and the ticket will not complete.
+     * then nothing was taken and the ticket will not complete. What is wrong with the group itself is a completion: EEXIST,
+     * ENOENT, EINVAL a key is too long; and so is what befell it: ENOSPC, ENOMEM, EIO, EUNSURE.
      */
     int (*submit)(void *self, struct chatroom_ticket *ticket);
 
@@ -105,7 +107,8 @@ struct chatroom_store_ops {
 
     /*
      * Must. Answers ticket->read with chatroom_read_row() for each row and then one chatroom_read_done(). Sees everything
-     * that was submitted before it, nothing half done. A room that does not exist has no rows. Errors: as submit().
+     * that was submitted before it and perhaps what came later, nothing half done. A room that does not exist has no rows.
+     * Completes in its turn among the writes. Errors: as submit().
      */
     int (*read)(void *self, struct chatroom_ticket *ticket);
 

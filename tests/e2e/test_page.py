@@ -2,10 +2,12 @@
 
 SCREENSHOTS=DIR saves pictures at the width of a phone and of a desk.
 """
+import asyncio
 import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -17,7 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import PATIENCE, Chatroomd
+from harness import PATIENCE, Chatroomd, Client
 
 ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-default-apps", "--lang=en-US")
@@ -31,6 +33,28 @@ PAYLOADS = (
     "javascript:alert(1)", "${hacked=1}{{hacked=1}}", "</textarea><script>hacked=1</script>", "<!--<img src=x onerror=hacked=1>-->",
     "<template><img src=x onerror=hacked=1>", "__proto__", "constructor",
 )
+# More of them, for a peer that speaks without the page.
+TAGS = ("script", "img", "svg", "iframe", "a", "body", "details", "input", "video", "math", "style", "template", "object", "embed",
+        "form", "button", "meta", "link", "base", "audio", "marquee", "select")
+HANDLERS = ("onerror=hacked=1 src=x", "onload=hacked=1", "onfocus=hacked=1 autofocus", "href=javascript:hacked=1")
+MORE_PAYLOADS = tuple("<%s %s>" % (tag, handler) for tag in TAGS for handler in HANDLERS)
+
+
+class Peers:
+    """Clients without a browser, on a loop of their own."""
+
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+
+    def do(self, job, seconds=60):
+        return asyncio.run_coroutine_threadsafe(job, self.loop).result(seconds * PATIENCE)
+
+    def close(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
 
 
 class Window:
@@ -71,8 +95,9 @@ class Window:
             except (NoSuchElementException, StaleElementReferenceException, IndexError) as error:
                 trouble = error
             time.sleep(0.05)
-        raise AssertionError("the page did not get there: %s %s; state: %s; toast: %s; messages: %s" % (
-            why, trouble or "", self.text("state"), self.text("toast"), self.messages()[-5:]))
+        raise AssertionError("the page did not get there: %s %s; state: %s; errors: %s; messages: %s" % (
+            why, trouble or "", self.text("state"), self.driver.execute_script(
+                "return [...document.querySelectorAll('.error:not(:empty)')].map(e => e.textContent)"), self.messages()[-5:]))
 
     def find(self, id):
         return self.driver.find_element(By.ID, id)
@@ -148,7 +173,7 @@ class Window:
             pass
         return self.driver.execute_script(
             "if (window.hacked) return 'ran';"
-            "const bad = [...document.querySelectorAll('#messages *, #rooms *, #room-title *, #people *, #toast *')].filter(e =>"
+            "const bad = [...document.querySelectorAll('#messages *, #rooms *, #room-title *, #people *')].filter(e =>"
             " /^(script|img|iframe|a|body|details|input|video|source|math|style|template|b)$/i.test(e.localName) ||"
             " [...e.attributes].some(t => t.name.startsWith('on')));"
             "return bad.length ? 'element: ' + bad[0].outerHTML : ''")
@@ -290,7 +315,7 @@ class Page(unittest.TestCase):
         bob.wait(lambda: "Taken" in bob.rooms(), why="the room appears")
         bob.type("new-room", "Taken")
         bob.click("create-room")
-        bob.wait(lambda: bob.text("toast").strip(), why="the refusal is shown")
+        bob.wait(lambda: "already" in bob.text("new-room-error"), why="the refusal is shown where its cause is")
         pictures(bob, "5-refused")
         ann.leave("Taken")
         self.quiet(ann, bob)
@@ -306,6 +331,204 @@ class Page(unittest.TestCase):
         self.assertLessEqual(ann.driver.execute_script("return document.documentElement.scrollWidth"), 390)
         ann.leave("Phone")
         self.quiet(ann)
+
+    def peers(self):
+        peers = Peers()
+        self.addCleanup(peers.close)
+        return peers
+
+    def test_T19_what_peers_send_stays_text(self):
+        """As message live, as message of history, as name of a person and as name of a room."""
+        ann, peers = self.window(), self.peers()
+        ann.register("ann")
+        ann.create("Target")
+        eve = peers.do(Client.connect(self.server, "eve", "Target"))
+        others = []
+
+        async def attack():
+            for payload in MORE_PAYLOADS:
+                await eve.say(payload)
+            for payload in MORE_PAYLOADS:
+                if len(payload) <= 32:
+                    others.append(await Client.connect(self.server, payload, "Target"))
+            for payload in MORE_PAYLOADS:
+                if len(payload) <= 64:
+                    other = await Client.connect(self.server, "mallory")
+                    await other.create(payload)
+                    others.append(other)
+        peers.do(attack())
+        self.assertGreaterEqual(len(MORE_PAYLOADS), 60)
+        ann.shows(MORE_PAYLOADS[-1], "eve")
+        ann.wait(lambda: MORE_PAYLOADS[-1] in ann.rooms(), why="the rooms are shown")
+        names = [p for p in MORE_PAYLOADS if len(p) <= 32]
+        self.assertGreater(len(names), 20)
+        ann.wait(lambda: all(name in ann.text("people") for name in names), why="the names are shown")
+        self.assertEqual([m[2] for m in ann.messages()], list(MORE_PAYLOADS))
+        self.assertEqual(ann.harmless(), "")
+        ann.driver.refresh()
+        ann.in_room("Target")
+        ann.shows(MORE_PAYLOADS[-1], "eve")
+        self.assertEqual([m[2] for m in ann.messages()], list(MORE_PAYLOADS))
+        self.assertEqual(ann.harmless(), "")
+        for one in (eve, *others):
+            peers.do(one.close())
+        ann.leave("Target")
+        self.quiet(ann)
+
+    def test_earlier_messages_on_demand(self):
+        ann, peers = self.window(), self.peers()
+        count = 350  # more than a page of history
+
+        async def fill():
+            eve = await Client.connect(self.server, "eve", "Long")
+            for n in range(count):
+                await eve.say("line %d" % n)
+            for n in range(count):
+                await eve.said()
+            return eve
+        eve = peers.do(fill())
+        ann.register("ann")
+        ann.join("Long")
+        ann.shows("line %d" % (count - 1), "eve")
+        first = ann.messages()[0][0]
+        self.assertGreater(first, 1)
+        ann.click("older")
+        ann.wait(lambda: ann.messages()[0][0] == 1, why="earlier messages are there")
+        self.assertEqual([m[0] for m in ann.messages()], list(range(1, count + 1)))
+        self.assertFalse(ann.find("older").is_displayed())
+        peers.do(eve.close())
+        ann.leave("Long")
+        self.quiet(ann)
+
+    def test_text_written_while_away_is_sent_once(self):
+        ann = self.window()
+        ann.register("ann")
+        ann.create("Away")
+        ann.say("before")
+        ann.shows("before", "ann")
+        self.server.kill()
+        ann.wait(lambda: "Connected" not in ann.text("state"), why="says that the server is away")
+        ann.say("first while away")
+        ann.say("second while away")
+        ann.wait(lambda: "first while away" in ann.text("pending") and "Waiting" in ann.text("pending"), why="shown as not sent")
+        pictures(ann, "6-pending")
+        self.server.again()
+        ann.shows("second while away", "ann")
+        ann.wait(lambda: not ann.text("pending"), why="nothing is left to send")
+        self.assertEqual([m[1:] for m in ann.messages()],
+                         [("ann", "before"), ("ann", "first while away"), ("ann", "second while away")])
+        ann.leave("Away")
+        self.quiet(ann, restarted=True)
+
+    def test_keyboard(self):
+        ann = self.window()
+        ann.type("name", "ann", Keys.ENTER)
+        ann.wait(lambda: ann.find("new-room").is_displayed(), why="Enter registers")
+        ann.type("new-room", "Keys", Keys.ENTER)
+        ann.in_room("Keys")
+        ann.wait(lambda: ann.driver.switch_to.active_element.get_attribute("id") == "text", why="one may write at once")
+        ann.driver.switch_to.active_element.send_keys("two", Keys.SHIFT + Keys.ENTER + Keys.NULL, "lines", Keys.ENTER)
+        ann.shows("two\nlines", "ann")
+        self.assertEqual(ann.find("text").get_attribute("value"), "")
+        ann.leave("Keys")
+        self.quiet(ann)
+
+    def test_reload_comes_back_and_sign_out_does_not(self):
+        ann = self.window()
+        ann.register("ann")
+        ann.create("Here")
+        ann.say("said")
+        ann.shows("said")
+        peers = self.peers()
+        bob = peers.do(Client.connect(self.server, "bob", "Here"))  # keeps the room
+        ann.driver.refresh()
+        ann.in_room("Here")
+        ann.shows("said", "ann")
+        ann.click("sign-out")
+        ann.wait(lambda: ann.find("name").is_displayed() and "Connected" in ann.text("state"), why="signed out")
+        ann.driver.refresh()
+        ann.wait(lambda: ann.find("name").is_displayed() and "Connected" in ann.text("state"), why="still signed out")
+        peers.do(bob.close())
+        self.quiet(ann)
+
+    def test_screen_readers_have_something_to_go_by(self):
+        ann = self.window()
+        ann.register("ann")
+        ann.create("Aloud")
+        peers = self.peers()
+        eve = peers.do(Client.connect(self.server, "eve", "Aloud"))
+        self.assertEqual(ann.text("announcer"), "")
+        peers.do(eve.say("listen"))
+        ann.wait(lambda: "eve: listen" in ann.text("announcer"), why="a new message is announced")
+        nameless = ann.driver.execute_script(
+            "return [...document.querySelectorAll('input, textarea, button')].filter(e => !(e.labels?.length || e.textContent.trim()"
+            " || e.ariaLabel)).map(e => e.id)")
+        self.assertEqual(nameless, [])
+        self.assertEqual(ann.driver.execute_script("return [...document.querySelectorAll('main, nav, aside')].filter(e =>"
+                                                   " e.checkVisibility()).map(e => e.localName)"), ["nav", "main", "aside"])
+        peers.do(eve.close())
+        ann.leave("Aloud")
+        self.quiet(ann)
+
+
+class Modes(unittest.TestCase):
+    def window(self, server):
+        window = Window(server.page)
+        self.addCleanup(window.quit)
+        return window
+
+    def server(self, **options):
+        server = Chatroomd(**options).start()
+        self.addCleanup(server.finish)
+        return server
+
+    def heard(self, window, text):
+        window.wait(lambda: text in window.driver.execute_script(
+            "return [...document.querySelectorAll('#messages .text')].map(e => e.textContent)"), why="heard " + text)
+
+    def test_simple(self):
+        server = self.server(mode="simple", data="memory")
+        ann, bob = self.window(server), self.window(server)
+        ann.say("hello hall")
+        for one in (ann, bob):
+            self.heard(one, "hello hall")
+        bob.say("<b>hello</b>", enter=True)
+        for one in (ann, bob):
+            self.heard(one, "<b>hello</b>")
+            self.assertEqual(one.harmless(), "")
+            self.assertFalse(one.find("side").is_displayed())
+        ann.wait(lambda: not ann.text("pending"), why="nothing is left to send")
+        pictures(ann, "7-hall")
+
+    def test_both(self):
+        server = self.server(mode="both", data="memory")
+        ann, bob = self.window(server), self.window(server)
+        for one, name in ((ann, "ann"), (bob, "bob")):
+            one.register(name)
+        ann.create("Room")
+        bob.click("hall")
+        bob.say("to everybody")
+        self.heard(bob, "to everybody")
+        ann.wait(lambda: "1" in ann.text("hall-unread"), why="unread in the hall")
+        ann.say("in the room")
+        ann.shows("in the room", "ann")
+        ann.click("hall")
+        self.heard(ann, "to everybody")
+        ann.join("Room")
+        ann.shows("in the room", "ann")
+
+    def test_limits_slow_down_and_lose_nothing(self):
+        server = self.server(data="memory", limits=True)
+        ann = self.window(server)
+        ann.register("ann")
+        ann.create("Fast")
+        texts = ["quick %d" % n for n in range(60)]
+        ann.driver.execute_script(
+            "const field = document.getElementById('text');"
+            "for (const text of arguments[0]) { field.value = text; document.getElementById('text-form').requestSubmit(); }", texts)
+        ann.wait(lambda: len(ann.messages()) == len(texts) and not ann.text("pending"), 60, "all are said")
+        self.assertEqual([m[2] for m in ann.messages()], texts)
+        self.assertEqual(ann.severe(), [])
 
 
 if __name__ == "__main__":

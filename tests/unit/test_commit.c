@@ -236,6 +236,48 @@ static void commit__P2_entries_are_announced_in_the_order_of_the_store(void **st
     end(&f);
 }
 
+static void commit__a_room_that_is_being_deleted_has_no_members_to_leave_it(void **state)
+{
+    struct fixture f;
+    struct cr_room *room;
+
+    (void)state;
+    start(&f);
+    join_room(&f);
+    room = cr_rooms_find(&f.c, a_room);
+    chatroom_request *host = cr_request_new(&f.c, NULL, CHATROOM_MESSAGE), *mine = message(&f);
+    assert_int_equal(chatroom_request_delete_room(host, a_room), CHATROOM_OK);
+    cr_commit(host, CHATROOM_OK);
+    assert_int_equal(chatroom_request_leave(mine, a_room), CHATROOM_ENOENT);
+    assert_int_equal(room->expected_members, 0);
+    complete(&f, 0, CHATROOM_EIO, 0); /* it stays, and so does its member */
+    assert_int_equal(room->expected_members, 1);
+    assert_int_equal(chatroom_request_leave(mine, a_room), CHATROOM_OK);
+    cr_commit(mine, CHATROOM_OK);
+    complete(&f, 1, CHATROOM_OK, 0);
+    assert_int_equal(f.connection.room_count, 0);
+    end(&f);
+}
+
+static void commit__who_rejoins_a_room_whose_deletion_fails_is_in_it_once(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    join_room(&f);
+    chatroom_request *host = cr_request_new(&f.c, NULL, CHATROOM_MESSAGE), *mine = message(&f);
+    assert_int_equal(chatroom_request_delete_room(host, a_room), CHATROOM_OK);
+    cr_commit(host, CHATROOM_OK);
+    assert_int_equal(chatroom_request_join(mine, a_room), CHATROOM_OK);
+    cr_commit(mine, CHATROOM_OK);
+    complete(&f, 0, CHATROOM_EIO, 0);
+    complete(&f, 1, CHATROOM_OK, 0);
+    assert_int_equal(f.connection.room_count, 1);
+    assert_int_equal(cr_rooms_find(&f.c, a_room)->expected_members, 1);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +285,8 @@ int main(void)
         cmocka_unit_test(commit__failed_store_tells_the_author_alone_and_changes_nothing),
         cmocka_unit_test(commit__refused_submit_and_failed_handler_are_told),
         cmocka_unit_test(commit__replies_keep_the_order_of_their_messages),
+        cmocka_unit_test(commit__a_room_that_is_being_deleted_has_no_members_to_leave_it),
+        cmocka_unit_test(commit__who_rejoins_a_room_whose_deletion_fails_is_in_it_once),
         cmocka_unit_test(commit__P2_entries_are_announced_in_the_order_of_the_store),
     };
 

@@ -1,7 +1,12 @@
 /*
  * lmdb.h: a store in one directory, on LMDB, with one writer thread that commits in groups.
  *
- * One process, and in it one instance, has a directory at a time; LMDB's own rule: never across fork().
+ * One process, and in it one instance, has a directory at a time; LMDB's own rule: never across fork(). data.mdb looks up
+ * to 64 MiB longer than it is; the disk has only what was written.
+ *
+ * Failures: on a full disk writes complete with ENOSPC, nothing of them is stored, and they work again when there is room.
+ * After a failed sync the writes under way complete with EUNSURE and all later ones with EIO: close, look at the disk, and
+ * start again. A damaged entry ends its page of history with ECORRUPT; another damaged record refuses the start with it.
  */
 #ifndef CHATROOM_BACKEND_LMDB_H
 #define CHATROOM_BACKEND_LMDB_H
@@ -14,9 +19,15 @@ extern "C" {
 
 enum chatroom_durability {
     CHATROOM_DURABLE_COMMIT, /* acknowledged after it is synced: nothing acknowledged is lost, not even in a power cut */
-    CHATROOM_DURABLE_ASYNC,  /* synced in the background: a power cut may lose the last second */
+    CHATROOM_DURABLE_ASYNC,  /* synced once a second: a power cut may lose the last second */
     CHATROOM_DURABLE_NONE,   /* synced at close: a power cut may lose everything since the start */
 };
+
+/*
+ * The end of the process alone, however sudden, loses nothing acknowledged with any of them. With the last two a power cut
+ * may also leave a store that cannot be opened, on file systems that write in another order than they were told; and after
+ * an unclean end every room gets a new epoch.
+ */
 
 struct chatroom_lmdb_options {
     size_t size; /* set by CHATROOM_LMDB_OPTIONS */

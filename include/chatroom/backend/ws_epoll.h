@@ -46,6 +46,7 @@ struct chatroom_ws_epoll_options {
     unsigned address_connections;  /* per IPv4 address or IPv6 /64, not counting loopback; 0: no limit */
     unsigned connects_per_second;  /* all together, else 429; 0: no limit */
     unsigned connects_burst;
+    const char *upgrade_path;      /* a plain GET there: 426, since it wants an upgrade; NULL: 404. Copied */
 };
 
 #define CHATROOM_WS_EPOLL_OPTIONS                                                                                      \

@@ -1,0 +1,214 @@
+/*
+ * connection.h: one connection, from accept() to the end, and the transport that all of them share.
+ *
+ *     HEAD -> OPENING -> OPEN -> CLOSING -> LINGER -> DEAD
+ *
+ * Any of them may go to LINGER: the last of our output is written, our side is shut down, and what the peer still sends
+ * is thrown away for a while, because a close() with unread input would reset the connection and lose our last words.
+ * Any may go to DEAD at once. The core knows a connection from OPENING on, until it is told that it is over, at the
+ * latest in DEAD.
+ *
+ * Nothing is told to the core from inside an op: what goes wrong there is noted with ws_connection_lose() and told by
+ * the next step. A record is freed when no list names it any more.
+ *
+ *     connection.c  life and death, deadlines       input.c  octets that come, frames that came
+ *     http.c        the request head, its answer    output.c what is queued, and when it is written
+ */
+#ifndef WS_CONNECTION_H
+#define WS_CONNECTION_H
+
+#include "address.h"
+#include "assembler.h"
+#include "handshake.h"
+#include "listener.h"
+#include "options.h"
+#include "queue.h"
+#include "timer.h"
+
+#include <sys/epoll.h>
+
+#define WS_TURN_BYTES  16384 /* a connection takes at most so much in one step, or so many frames (T09) */
+#define WS_TURN_FRAMES 64
+#define WS_IOV_MOST    1024 /* IOV_MAX of Linux */
+#define WS_EVENTS_MOST 1024
+
+enum ws_state {
+    WS_HEAD,    /* the request head is not complete */
+    WS_OPENING, /* the core thinks about it */
+    WS_OPEN,
+    WS_CLOSING, /* the core closed it: our Close is queued, the peer's has not come */
+    WS_LINGER,
+    WS_DEAD,
+};
+
+/* Why a connection is lost; WS_KEPT: it is not. */
+enum ws_loss { WS_KEPT, WS_LOST_NETWORK, WS_LOST_MEMORY, WS_LOST_SLOW };
+
+/* Intrusive lists, each with a link of its own in the connection. */
+enum ws_list_name {
+    WS_DUE,   /* has something for flush() to do */
+    WS_READY, /* has input that was received and has not been looked at */
+    WS_LOST,  /* to be ended by the next step; then: to be freed */
+    WS_LISTS,
+};
+
+/* Input that waits: the request head until it is answered, or frames for which a step had no time. */
+struct ws_held {
+    size_t size;
+    size_t capacity;
+    size_t taken; /* octets of the front that are done with; of a head: scanned */
+    char accept[WS_ACCEPT_SIZE];
+    uint8_t bytes[];
+};
+
+/* How the core wanted a connection to end, to be told when it has. */
+struct ws_farewell {
+    size_t size;
+    char reason[];
+};
+
+struct ws_connection {
+    struct ws_source source; /* first */
+    uint8_t state;
+    uint8_t lost;
+    uint8_t interest; /* what epoll watches */
+    bool listed[WS_LISTS];
+    bool opening; /* counted as such */
+    bool refused; /* counted as such */
+    bool input_ended;
+    bool output_ended;
+    bool pinged;  /* and it has not been heard of since */
+    bool writing; /* counted as such */
+    uint16_t close_code;
+    int fd;
+    uint32_t drained;          /* octets thrown away */
+    chatroom_connection *core; /* NULL: the core does not know it, or not any more */
+    struct ws_queue out;
+    struct ws_assembler in;
+    struct ws_held *held;
+    struct ws_timer timer;
+    struct ws_connection *next[WS_LISTS];
+    struct ws_address *address;
+    struct ws_farewell *farewell;
+    uint64_t since;       /* it was accepted, is open, closes, or the last output was written */
+    uint64_t heard_at;    /* anything came */
+    uint64_t messaged_at; /* a message went or came */
+    uint64_t partial_at;  /* a message or frame began and has not ended; 0: none */
+    uint64_t full_at;     /* its output passed the soft limit; 0: it is below */
+    uint64_t pings_full;  /* when its bucket of pings is full again */
+};
+
+struct ws_transport {
+    struct chatroom_ws_epoll_options options;
+    struct ws_limits limits;
+    struct ws_origins origins;
+    chatroom_transport_port *port;
+    struct chatroom_now now; /* of the last step */
+    int epoll;
+    int reserve; /* a descriptor to give up when there are no others */
+    int wake_fd;
+    struct ws_source wake;
+    struct ws_listener *listeners;
+    size_t listener_count;
+    uint64_t accept_again;  /* when listeners are watched again; CHATROOM_NEVER: they are */
+    uint64_t connects_full; /* when the bucket of connects is full again */
+    uint64_t refusals_logged_at;
+    struct ws_timers timers; /* one of each connection: it is also the list of all */
+    struct ws_connection *lists[WS_LISTS];
+    struct ws_connection *graveyard;
+    struct ws_readers readers;
+    struct ws_spares spares;
+    struct ws_addresses addresses;
+    size_t opening_count;
+    size_t refused_count;
+    size_t writing_count;
+    uint64_t refusals;       /* all in all */
+    uint64_t slow_consumers; /* the same */
+    struct iovec pieces[WS_IOV_MOST];
+    struct epoll_event events[WS_EVENTS_MOST];
+    uint8_t input[WS_TURN_BYTES];
+};
+
+static inline uint64_t ws_after(uint64_t from, uint64_t ms)
+{
+    return from + ms * 1000000;
+}
+
+/* ---- connection.c
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* Takes fd over, and the count at the address. Out of memory: it is closed. */
+void ws_connection_new(struct ws_transport *t, int fd, struct ws_address *address);
+/* Takes fd over, says no, and closes it when the peer has had time to hear it. */
+void ws_connection_refuse(struct ws_transport *t, int fd, uint16_t status, const char *message);
+
+void ws_list_add(struct ws_transport *t, struct ws_connection *c, enum ws_list_name list);
+/* Takes the whole list; ws_list_pop() then takes one after the other off it. NULL at the end. */
+struct ws_connection *ws_list_take(struct ws_transport *t, enum ws_list_name list);
+struct ws_connection *ws_list_pop(struct ws_connection **list, enum ws_list_name name);
+
+/* From an op or a step: the next step ends it. */
+void ws_connection_lose(struct ws_transport *t, struct ws_connection *c, enum ws_loss loss);
+
+/* Tells the core that it is over. From a step. No effect if it does not know it. */
+void ws_connection_report(struct ws_connection *c, uint16_t code, chatroom_span reason, enum chatroom_party by);
+/* The same when the core had closed it. */
+void ws_connection_report_farewell(struct ws_connection *c);
+
+/* Only our output is left to do; see above. */
+void ws_connection_linger(struct ws_transport *t, struct ws_connection *c);
+
+/* Fails it (RFC 6455, 7.1.7): a Close with that code, told to the core, nothing more is read. From a step. */
+void ws_connection_fail(struct ws_transport *t, struct ws_connection *c, uint16_t code, chatroom_span reason);
+
+/* Ends it now; tells the core 1006 if it still knows it. From a step, or when the core does not know it. */
+void ws_connection_end(struct ws_transport *t, struct ws_connection *c, bool reset);
+
+/* Makes sure that the connection is looked at when its next deadline passes. */
+void ws_connection_schedule(struct ws_transport *t, struct ws_connection *c);
+/* Its timer has rung: does what is due. */
+void ws_connection_expire(struct ws_transport *t, struct ws_connection *c);
+
+void ws_connections_end_lost(struct ws_transport *t);
+void ws_connections_bury(struct ws_transport *t);
+
+/* ---- http.c
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* The next octets of a request head. */
+void ws_http_input(struct ws_transport *t, struct ws_connection *c, const uint8_t *bytes, size_t size);
+/* The core has decided. */
+void ws_http_accept(struct ws_transport *t, struct ws_connection *c, const struct chatroom_answer *answer);
+/* An answer of our own, and the end. */
+void ws_http_refuse(struct ws_transport *t, struct ws_connection *c, struct ws_refusal refusal, bool head_only);
+
+/* ---- input.c
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* epoll says that there is something. */
+void ws_input_event(struct ws_transport *t, struct ws_connection *c, uint32_t events);
+/* Goes on with what is held. */
+void ws_input_held(struct ws_transport *t, struct ws_connection *c);
+
+/* ---- output.c
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* As the op of that name. */
+int ws_output_send(struct ws_transport *t, struct ws_connection *c, chatroom_frame *frame);
+void ws_output_close(struct ws_transport *t, struct ws_connection *c, uint16_t code, chatroom_span reason);
+
+/* Something was queued, or what epoll should watch has changed: flush() looks after it. */
+void ws_output_due(struct ws_transport *t, struct ws_connection *c);
+/* Writes, and does what follows from it. */
+void ws_output_settle(struct ws_transport *t, struct ws_connection *c);
+
+/* Does its output wait for the peer to read? Then control frames may overtake data. */
+static inline bool ws_blocked(const struct ws_connection *c)
+{
+    return c->interest & EPOLLOUT;
+}
+
+/* Is its input wanted now? */
+bool ws_reads(const struct ws_transport *t, const struct ws_connection *c);
+
+#endif

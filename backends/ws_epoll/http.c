@@ -1,0 +1,320 @@
+#include "connection.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HEAD_MOST (512 + WS_FILE_FIELDS_MOST)
+
+/* ---- answers
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static const char *phrase(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *phrase;
+    } phrases[] = {
+        {200, "OK"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {410, "Gone"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {426, "Upgrade Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+    };
+
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    return status < 500 ? "Client Error" : "Server Error"; /* of the core's choice; the phrase carries no meaning */
+}
+
+/*
+ * Queues an answer, and the connection has done its work. fields are whole lines; the body is copied, or a file's,
+ * which lasts.
+ */
+static void answer(struct ws_transport *t, struct ws_connection *c, unsigned status, const char *fields,
+                   chatroom_span body, bool lasting, bool head_only)
+{
+    char head[HEAD_MOST];
+    int size = snprintf(head, sizeof head,
+                        "HTTP/1.1 %u %s\r\n%sContent-Length: %zu\r\nX-Content-Type-Options: nosniff\r\n"
+                        "Connection: close%s\r\n\r\n",
+                        status, phrase(status), fields, body.size, status == 426 ? ", Upgrade" : "");
+    int rc = CHATROOM_ENOMEM;
+
+    if (size > 0 && (size_t)size < sizeof head)
+        rc = ws_queue_copy(&c->out, chatroom_bytes(head, (size_t)size));
+    if (!rc && !head_only && body.size > 0)
+        rc = lasting ? ws_queue_lasting(&c->out, body) : ws_queue_copy(&c->out, body);
+    if (rc)
+        ws_connection_lose(t, c, WS_LOST_MEMORY);
+    else
+        ws_connection_linger(t, c);
+}
+
+void ws_http_refuse(struct ws_transport *t, struct ws_connection *c, struct ws_refusal refusal, bool head_only)
+{
+    char fields[256], body[256];
+    int size = snprintf(body, sizeof body, "{\"message\":\"%s\"}", refusal.message);
+
+    snprintf(fields, sizeof fields, "%sContent-Type: application/json\r\n", refusal.fields);
+    answer(t, c, refusal.status, fields, chatroom_bytes(body, (size_t)size), false, head_only);
+}
+
+/* ---- plain HTTP
+ * ------------------------------------------------------------------------------------------------------- */
+
+static const struct chatroom_ws_file *find_file(const struct ws_transport *t, chatroom_span path)
+{
+    for (size_t i = 0; i < t->options.file_count; i++)
+        if (chatroom_span_equal(path, chatroom_str(t->options.files[i].path)))
+            return &t->options.files[i];
+    return NULL;
+}
+
+static bool is_path(chatroom_span path, const char *wanted)
+{
+    return wanted && chatroom_span_equal(path, chatroom_str(wanted));
+}
+
+static void serve_file(struct ws_transport *t, struct ws_connection *c, const struct chatroom_ws_file *file,
+                       bool head_only)
+{
+    answer(t, c, 200, file->headers ? file->headers : "", chatroom_bytes(file->bytes, file->size), true, head_only);
+}
+
+static void serve_health(struct ws_transport *t, struct ws_connection *c, bool head_only)
+{
+    answer(t, c, 200, "Content-Type: application/json\r\n", chatroom_str("{\"status\":\"ok\"}"), true, head_only);
+}
+
+/* Does it look like an opening handshake from which a proxy took the Upgrade? */
+static bool wants_socket(const struct ws_transport *t, const struct ws_head *head)
+{
+    chatroom_span value;
+
+    return is_path(head->path, t->options.upgrade_path) || ws_head_field(head, "Sec-WebSocket-Key", 0, &value) ||
+           ws_head_field(head, "Sec-WebSocket-Version", 0, &value);
+}
+
+static void refuse_method(struct ws_transport *t, struct ws_connection *c, const char *allow)
+{
+    ws_http_refuse(t, c, (struct ws_refusal){405, allow, "This method is not allowed here."}, false);
+}
+
+static void serve(struct ws_transport *t, struct ws_connection *c, const struct ws_head *head)
+{
+    const struct chatroom_ws_file *file = find_file(t, head->path);
+    bool health = is_path(head->path, t->options.health_path);
+    bool head_only = chatroom_span_equal(head->method, chatroom_str("HEAD"));
+    bool get = chatroom_span_equal(head->method, chatroom_str("GET"));
+
+    if ((file || health) && !get && !head_only)
+        refuse_method(t, c, "Allow: GET, HEAD\r\n");
+    else if (head->has_body)
+        ws_http_refuse(t, c, (struct ws_refusal){400, "", "A request here has no body."}, head_only);
+    else if (health)
+        serve_health(t, c, head_only);
+    else if (file)
+        serve_file(t, c, file, head_only);
+    else if (wants_socket(t, head) && get)
+        ws_http_refuse(t, c, (struct ws_refusal){426, WS_UPGRADE_FIELDS, "Only WebSocket is spoken here."}, false);
+    else if (wants_socket(t, head))
+        refuse_method(t, c, "Allow: GET\r\n");
+    else
+        ws_http_refuse(t, c, (struct ws_refusal){404, "", "There is nothing here."}, head_only);
+}
+
+/* ---- upgrades
+ * --------------------------------------------------------------------------------------------------------- */
+
+static void ask_core(struct ws_transport *t, struct ws_connection *c, const struct ws_head *head)
+{
+    char source_ip[INET6_ADDRSTRLEN];
+    union ws_socket_address source = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t size = sizeof source;
+    chatroom_connection *core = NULL;
+    struct chatroom_request_head request;
+
+    if (getpeername(c->fd, &source.any, &size))
+        source.any.sa_family = AF_UNSPEC; /* gone already; we shall hear of it */
+    ws_address_text(&source.any, source_ip);
+    request = (struct chatroom_request_head){head->target, head->fields, head->field_count, chatroom_str(source_ip)};
+    c->state = WS_OPENING;
+    if (chatroom_transport_opening(t->port, c, &request, &core)) {
+        c->state = WS_HEAD;
+        ws_http_refuse(t, c, (struct ws_refusal){503, "Retry-After: 5\r\n", "The server takes no more; try again."},
+                       false);
+        return;
+    }
+    if (c->state != WS_LINGER)
+        c->core = core; /* else it was refused at once */
+    ws_output_due(t, c);
+}
+
+static void open_socket(struct ws_transport *t, struct ws_connection *c, const struct ws_head *head)
+{
+    struct ws_refusal refusal = ws_handshake_check(head, &t->origins);
+    chatroom_span key;
+
+    if (!refusal.status && head->has_body)
+        refusal = (struct ws_refusal){400, "", "A WebSocket is opened without a body."};
+    if (refusal.status) {
+        ws_http_refuse(t, c, refusal, chatroom_span_equal(head->method, chatroom_str("HEAD")));
+        return;
+    }
+    ws_head_field(head, "Sec-WebSocket-Key", 0, &key);
+    ws_handshake_accept(key, c->held->accept);
+    ask_core(t, c, head);
+}
+
+/* The line that names the subprotocol; none, unless the client offered just that. */
+static void subprotocol_line(const struct ws_transport *t, const struct ws_held *held, chatroom_span subprotocol,
+                             char *ret_line, size_t size)
+{
+    struct ws_head head;
+
+    ret_line[0] = '\0';
+    if (subprotocol.size == 0 || subprotocol.size > size / 2 || !ws_is_token(subprotocol) ||
+        ws_head_parse(chatroom_bytes(held->bytes, held->taken), t->options.target_bytes, &head) ||
+        !ws_handshake_offers(&head, subprotocol))
+        return;
+    snprintf(ret_line, size, "Sec-WebSocket-Protocol: %.*s\r\n", (int)subprotocol.size, subprotocol.bytes);
+}
+
+static bool queue_101(struct ws_transport *t, struct ws_connection *c, chatroom_span subprotocol)
+{
+    char line[512], text[1024];
+    int size;
+
+    subprotocol_line(t, c->held, subprotocol, line, sizeof line);
+    size = snprintf(text, sizeof text,
+                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    "Sec-WebSocket-Accept: %.*s\r\n%s\r\n",
+                    WS_ACCEPT_SIZE, c->held->accept, line);
+    return ws_queue_copy(&c->out, chatroom_bytes(text, (size_t)size)) == CHATROOM_OK;
+}
+
+/* What came behind the head are frames: the next step looks at them. */
+static void keep_rest(struct ws_transport *t, struct ws_connection *c)
+{
+    if (c->held->taken < c->held->size) {
+        ws_list_add(t, c, WS_READY);
+        return;
+    }
+    free(c->held);
+    c->held = NULL;
+}
+
+static void open_connection(struct ws_transport *t, struct ws_connection *c, chatroom_span subprotocol)
+{
+    c->state = WS_OPEN;
+    c->since = c->heard_at = c->messaged_at = t->now.mono_ns;
+    c->opening = false;
+    t->opening_count--;
+    if (!queue_101(t, c, subprotocol)) {
+        ws_connection_lose(t, c, WS_LOST_MEMORY);
+        return;
+    }
+    keep_rest(t, c);
+    ws_connection_schedule(t, c);
+    ws_output_due(t, c);
+}
+
+void ws_http_accept(struct ws_transport *t, struct ws_connection *c, const struct chatroom_answer *a)
+{
+    char fields[512] = "Content-Type: application/json\r\n";
+    size_t used = strlen(fields);
+
+    if (c->state != WS_OPENING || c->lost)
+        return;
+    if (a->status == 101) {
+        open_connection(t, c, a->subprotocol);
+        return;
+    }
+    c->core = NULL;
+    if (ws_is_token(a->error_type) && a->error_type.size < sizeof fields / 2)
+        snprintf(fields + used, sizeof fields - used, "x-amzn-ErrorType: %.*s\r\n", (int)a->error_type.size,
+                 a->error_type.bytes);
+    answer(t, c, a->status, fields, a->body, false, false);
+}
+
+/* ---- the request head
+ * --------------------------------------------------------------------------------------------------- */
+
+static bool keep(struct ws_connection *c, const uint8_t *bytes, size_t size)
+{
+    size_t have = c->held ? c->held->size : 0;
+    size_t want = have + size;
+    size_t grown = c->held && c->held->capacity * 2 > want ? c->held->capacity * 2 : want;
+    struct ws_held *held = c->held;
+
+    if (!held || held->capacity < want) {
+        held = realloc(held, sizeof *held + grown);
+        if (!held)
+            return false;
+        if (!c->held)
+            *held = (struct ws_held){.size = 0};
+        held->capacity = grown;
+        c->held = held;
+    }
+    memcpy(held->bytes + have, bytes, size);
+    held->size = want;
+    return true;
+}
+
+static void refuse_head(struct ws_transport *t, struct ws_connection *c, uint16_t status)
+{
+    const char *message = status == 414   ? "The request target is too long."
+                          : status == 431 ? "The request head is too long."
+                                          : "This is not a request of HTTP/1.1.";
+
+    ws_http_refuse(t, c, (struct ws_refusal){status, "", message}, false);
+}
+
+static void on_head(struct ws_transport *t, struct ws_connection *c)
+{
+    struct ws_head head;
+    uint16_t status = ws_head_parse(chatroom_bytes(c->held->bytes, c->held->taken), t->options.target_bytes, &head);
+
+    if (status)
+        refuse_head(t, c, status);
+    else if (head.has_transfer_encoding)
+        ws_http_refuse(t, c, (struct ws_refusal){501, "", "Transfer-Encoding is not implemented."}, false);
+    else if (ws_wants_upgrade(&head))
+        open_socket(t, c, &head);
+    else
+        serve(t, c, &head);
+}
+
+void ws_http_input(struct ws_transport *t, struct ws_connection *c, const uint8_t *bytes, size_t size)
+{
+    if (!keep(c, bytes, size)) {
+        ws_connection_end(t, c, true);
+        return;
+    }
+    switch (ws_head_scan((char *)c->held->bytes, c->held->size, &c->held->taken)) {
+    case WS_SCAN_BAD:
+        refuse_head(t, c, 400);
+        break;
+    case WS_SCAN_END:
+        on_head(t, c);
+        break;
+    case WS_SCAN_MORE:
+        if (c->held->size >= t->options.head_bytes)
+            refuse_head(t, c, memchr(c->held->bytes, '\n', c->held->size) ? 431 : 414);
+    }
+}

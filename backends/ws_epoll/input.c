@@ -1,0 +1,234 @@
+#include "connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define DRAIN_MOST    1048576 /* octets that are thrown away after our last word */
+#define PING_BURST    20      /* T08 */
+#define PING_EVERY_MS 100
+
+/* ---- frames
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/* A token bucket, kept as the time at which it is full again. */
+static bool pings_too_fast(struct ws_transport *t, struct ws_connection *c)
+{
+    uint64_t now = t->now.mono_ns;
+    uint64_t full = c->pings_full > now ? c->pings_full : now;
+
+    if (ws_after(full, PING_EVERY_MS) > ws_after(now, PING_EVERY_MS * PING_BURST))
+        return true;
+    c->pings_full = ws_after(full, PING_EVERY_MS);
+    return false;
+}
+
+static void on_ping(struct ws_transport *t, struct ws_connection *c, chatroom_span payload)
+{
+    if (c->state != WS_OPEN)
+        return; /* nothing follows our Close */
+    if (pings_too_fast(t, c))
+        ws_connection_fail(t, c, 1008, chatroom_str("too many pings"));
+    else if (ws_queue_pong(&c->out, payload, ws_blocked(c)))
+        ws_connection_lose(t, c, WS_LOST_MEMORY);
+    else
+        ws_output_due(t, c);
+}
+
+/* RFC 6455, 5.5.1: ours is the answer, or this one answers ours. */
+static void on_close(struct ws_transport *t, struct ws_connection *c, const struct ws_event *event)
+{
+    if (c->state == WS_CLOSING) {
+        ws_connection_report_farewell(c);
+    } else if (ws_queue_close(&c->out, event->code == 1005 ? 0 : event->code, chatroom_str(NULL))) {
+        ws_connection_lose(t, c, WS_LOST_MEMORY);
+        return;
+    } else {
+        ws_connection_report(c, event->code, event->bytes, CHATROOM_BY_CLIENT);
+    }
+    ws_connection_linger(t, c);
+}
+
+static void on_failure(struct ws_transport *t, struct ws_connection *c, const struct ws_event *event)
+{
+    if (c->state == WS_OPEN) {
+        ws_connection_fail(t, c, event->code, event->bytes);
+        return;
+    }
+    ws_connection_report_farewell(c);
+    ws_connection_linger(t, c);
+}
+
+static void on_event(struct ws_transport *t, struct ws_connection *c, const struct ws_event *event)
+{
+    switch (event->kind) {
+    case WS_MESSAGE:
+        if (c->state != WS_OPEN)
+            break; /* it was on its way when the core closed the connection */
+        c->messaged_at = t->now.mono_ns;
+        chatroom_transport_message(c->core, event->message, event->bytes);
+        break;
+    case WS_PING:
+        on_ping(t, c, event->bytes);
+        break;
+    case WS_CLOSE:
+        on_close(t, c, event);
+        break;
+    case WS_FAIL:
+        on_failure(t, c, event);
+        break;
+    case WS_NO_MEMORY:
+        ws_connection_lose(t, c, WS_LOST_MEMORY);
+        break;
+    case WS_MORE:
+    case WS_FRAGMENT:
+    case WS_PONG:
+        break;
+    }
+}
+
+static bool takes_frames(const struct ws_connection *c)
+{
+    return (c->state == WS_OPEN || c->state == WS_CLOSING) && !c->lost;
+}
+
+/* When did what is incomplete begin? After a message, or a control frame between messages, it is another one. */
+static void note_partial(struct ws_transport *t, struct ws_connection *c, bool ended)
+{
+    if (!ws_assembler_busy(&c->in)) {
+        ws_assembler_fini(&c->in, &t->readers);
+        c->partial_at = 0;
+    } else if (ended || !c->partial_at) {
+        c->partial_at = t->now.mono_ns;
+        ws_connection_schedule(t, c);
+    }
+}
+
+/* Acts on the frames in input until it is used up, the connection's turn is over or it takes no more. */
+static void take_frames(struct ws_transport *t, struct ws_connection *c, struct ws_input *input)
+{
+    struct ws_event event;
+    bool ended = false;
+
+    for (unsigned frames = 0; frames < WS_TURN_FRAMES && takes_frames(c); frames++) {
+        ws_assembler_next(&c->in, &t->readers, &t->limits, input, &event);
+        if (event.kind == WS_MORE)
+            break;
+        ended |= event.kind != WS_FRAGMENT && !ws_assembler_in_message(&c->in);
+        on_event(t, c, &event);
+    }
+    if (takes_frames(c))
+        note_partial(t, c, ended);
+}
+
+/* ---- octets
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static void hold(struct ws_transport *t, struct ws_connection *c, const struct ws_input *input)
+{
+    size_t size = (size_t)(input->end - input->at);
+
+    c->held = malloc(sizeof *c->held + size);
+    if (!c->held) {
+        ws_connection_lose(t, c, WS_LOST_MEMORY);
+        return;
+    }
+    *c->held = (struct ws_held){.size = size, .capacity = size};
+    memcpy(c->held->bytes, input->at, size);
+    ws_list_add(t, c, WS_READY);
+}
+
+static void hear(struct ws_transport *t, struct ws_connection *c, size_t size)
+{
+    struct ws_input input = {t->input, t->input + size};
+
+    c->heard_at = t->now.mono_ns;
+    c->pinged = false;
+    take_frames(t, c, &input);
+    if (input.at < input.end && takes_frames(c))
+        hold(t, c, &input);
+}
+
+void ws_input_held(struct ws_transport *t, struct ws_connection *c)
+{
+    struct ws_input input;
+
+    if (!c->held || !takes_frames(c))
+        return;
+    input = (struct ws_input){c->held->bytes + c->held->taken, c->held->bytes + c->held->size};
+    take_frames(t, c, &input);
+    if (!c->held)
+        return; /* it lingers */
+    c->held->taken = (size_t)(input.at - c->held->bytes);
+    if (input.at < input.end) {
+        ws_list_add(t, c, WS_READY);
+        return;
+    }
+    free(c->held);
+    c->held = NULL;
+}
+
+/* The peer sends no more. */
+static void end_of_input(struct ws_transport *t, struct ws_connection *c)
+{
+    c->input_ended = true;
+    if (c->state == WS_HEAD) {
+        ws_connection_end(t, c, false);
+        return;
+    }
+    if (c->state == WS_CLOSING)
+        ws_connection_report_farewell(c);
+    else
+        ws_connection_report(c, 1006, chatroom_str(NULL), CHATROOM_BY_NETWORK);
+    if (c->state == WS_LINGER)
+        ws_output_due(t, c);
+    else
+        ws_connection_linger(t, c);
+}
+
+static size_t turn(const struct ws_transport *t, const struct ws_connection *c)
+{
+    size_t left = t->options.head_bytes - (c->state == WS_HEAD && c->held ? c->held->size : 0);
+
+    return c->state == WS_HEAD && left < sizeof t->input ? left : sizeof t->input;
+}
+
+static void drain(struct ws_transport *t, struct ws_connection *c, size_t size)
+{
+    c->drained += (uint32_t)size;
+    if (c->drained > DRAIN_MOST)
+        ws_connection_end(t, c, true);
+}
+
+static void receive(struct ws_transport *t, struct ws_connection *c)
+{
+    ssize_t got = recv(c->fd, t->input, turn(t, c), MSG_DONTWAIT);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got < 0)
+        ws_connection_end(t, c, false);
+    else if (got == 0)
+        end_of_input(t, c);
+    else if (c->state == WS_HEAD)
+        ws_http_input(t, c, t->input, (size_t)got);
+    else if (c->state == WS_LINGER)
+        drain(t, c, (size_t)got);
+    else
+        hear(t, c, (size_t)got);
+}
+
+void ws_input_event(struct ws_transport *t, struct ws_connection *c, uint32_t events)
+{
+    if (c->state == WS_DEAD || c->lost)
+        return;
+    if (events & EPOLLOUT)
+        ws_output_due(t, c);
+    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+        return;
+    if (!ws_reads(t, c)) {
+        if (events & (EPOLLHUP | EPOLLERR))
+            ws_connection_end(t, c, false);
+    } else if (!c->held || c->state == WS_HEAD) {
+        receive(t, c);
+    }
+}

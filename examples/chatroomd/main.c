@@ -1,0 +1,311 @@
+/*
+ * chatroomd: a chat server with its web page, on libchatroom's public API alone.
+ *
+ * Reads its options, puts a store, the WebSocket transport and the chat routes together, says what it does, and runs
+ * until a signal ends it.
+ */
+#include "log.h"
+#include "options.h"
+#include "page.h"
+
+#include <chatroom/backend/lmdb.h>
+#include <chatroom/backend/memory.h>
+#include <chatroom/backend/ws_epoll.h>
+#include <chatroom/chatroom.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* What a script can tell apart; --help and chatroomd(1) list them. */
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_OTHER = 1,
+    EXIT_USAGE = 2,
+    EXIT_ADDRESS_TAKEN = 3,
+    EXIT_NO_ACCESS = 4,
+    EXIT_STORE_IN_USE = 5,
+    EXIT_STORE_FORMAT = 6,
+    EXIT_STORE_DAMAGED = 7,
+    EXIT_AT_ONCE = 8,
+};
+
+static const char help[] =
+    "chatroomd " CHATROOM_VERSION ", a chat server with its web page\n"
+    "\n"
+    "chatroomd [OPTION]...\n"
+    "\n"
+    "  --config FILE        read options from an INI file, \"name = value\"; flags win\n"
+    "  --listen ADDR:PORT   listen there (127.0.0.1:8080); port 0: any free one\n"
+    "  --listen unix:PATH   ... or on a local socket; may be given several times\n"
+    "  --origin ORIGIN      web pages from there may connect as well, such as https://chat.example; *: from anywhere\n"
+    "  --data DIR           keep rooms and messages there (./chatroom-data)\n"
+    "  --memory             keep them in memory, until the server ends\n"
+    "  --durability WORD    commit: what was shown is on disk, even after a power cut (the default)\n"
+    "                       async: a power cut may take the last second; none: everything since the start\n"
+    "  --stage NAME         the WebSocket is at /NAME (development)\n"
+    "  --mode WORD          full: names, rooms, history (the default); simple: one hall; both\n"
+    "  --keep-empty-rooms   a room outlives its last member, with its history\n"
+    "  --profile WORD       default, or aws: the quotas of Amazon API Gateway\n"
+    "  --no-rate-limits     do not limit how fast clients connect, join, create and write\n"
+    "  --log-level WORD     error, warn, info (the default) or debug, as JSON lines on standard error\n"
+    "  --version, --help\n"
+    "\n"
+    "SIGTERM or SIGINT ends it: everybody is told, nothing acknowledged is lost. A second one ends it at once.\n"
+    "\n"
+    "Exit codes: 0 ended by a signal, in order; 1 another failure; 2 a wrong option or value; 3 the address is taken;\n"
+    "4 the data directory cannot be used, or the address is not permitted; 5 the data is in use by another process;\n"
+    "6 the data is of another format; 7 the data is damaged; 8 ended at once by a second signal.\n";
+
+struct server {
+    struct options options;
+    struct log log;
+    struct page page;
+    struct chatroom_transport transport; /* a copy, to ask for addresses; the instance owns it */
+    chatroom *chatroom;
+};
+
+/* ---- refusing --------------------------------------------------------------------------------------------------- */
+
+static int exit_code_of(int result)
+{
+    switch (result) {
+    case CHATROOM_OK:
+        return EXIT_DONE;
+    case CHATROOM_EINVAL: /* what options.c lets pass and the backend looks at more closely */
+        return EXIT_USAGE;
+    case CHATROOM_EADDRINUSE:
+        return EXIT_ADDRESS_TAKEN;
+    case CHATROOM_EACCES:
+    case CHATROOM_EIO:
+    case CHATROOM_ENOSPC:
+        return EXIT_NO_ACCESS;
+    case CHATROOM_EBUSY:
+        return EXIT_STORE_IN_USE;
+    case CHATROOM_EFORMAT:
+        return EXIT_STORE_FORMAT;
+    case CHATROOM_ECORRUPT:
+        return EXIT_STORE_DAMAGED;
+    case CHATROOM_EAGAIN:
+        return EXIT_AT_ONCE;
+    default:
+        return EXIT_OTHER;
+    }
+}
+
+/* One sentence for a person. What it quotes may hold controls, which are not for a terminal. */
+static int refuse(int code, const char *sentence)
+{
+    fputs("chatroomd: ", stderr);
+    for (; *sentence; sentence++)
+        fputc((unsigned char)*sentence < 0x20 || *sentence == 0x7f ? '?' : *sentence, stderr);
+    fputc('\n', stderr);
+    return code;
+}
+
+static int refuse_result(int result, const struct chatroom_error *error)
+{
+    return refuse(exit_code_of(result), error->text[0] ? error->text : chatroom_strerror(result));
+}
+
+/* ---- putting it together ---------------------------------------------------------------------------------------- */
+
+static int make_store(const struct options *o, struct chatroom_store *ret_store, struct chatroom_error *error)
+{
+    struct chatroom_lmdb_options lmdb = CHATROOM_LMDB_OPTIONS;
+
+    if (o->memory)
+        return chatroom_memory_store(ret_store);
+    lmdb.durability = o->durability;
+    return chatroom_lmdb_store(o->data, &lmdb, ret_store, error);
+}
+
+static int make_transport(struct server *s, struct chatroom_error *error)
+{
+    struct chatroom_ws_epoll_options ws = CHATROOM_WS_EPOLL_OPTIONS;
+
+    if (s->options.aws)
+        chatroom_ws_epoll_aws(&ws);
+    if (s->options.no_rate_limits)
+        ws.connects_per_second = ws.address_connections = 0;
+    page_init(&s->page, s->options.stage, s->options.mode, ws.frame_bytes ? ws.frame_bytes : ws.message_bytes);
+    ws.listen = (const char *const *)s->options.listen.items;
+    ws.listen_count = s->options.listen.count;
+    ws.origins = (const char *const *)s->options.origins.items;
+    ws.origin_count = s->options.origins.count;
+    ws.files = s->page.files;
+    ws.file_count = s->page.count;
+    return chatroom_ws_epoll(&ws, &s->transport, error);
+}
+
+static void set_limits(const struct options *o, struct chatroom_limits *limits)
+{
+    if (o->aws)
+        chatroom_limits_aws(limits);
+    if (o->no_rate_limits)
+        limits->messages_per_second = 0;
+    if (o->no_rate_limits)
+        limits->bytes_per_second = 0;
+}
+
+static int bind_routes(struct server *s)
+{
+    struct chatroom_chat_options chat = CHATROOM_CHAT_OPTIONS;
+
+    chat.mode = s->options.mode;
+    chat.keep_empty_rooms = s->options.keep_empty_rooms;
+    chat.rate_limits = !s->options.no_rate_limits;
+    return chatroom_chat(s->chatroom, &chat);
+}
+
+/* With an error, what was made is released by server_fini(). */
+static int make(struct server *s, struct chatroom_error *error)
+{
+    struct chatroom_config config = CHATROOM_CONFIG;
+    int result;
+
+    result = make_store(&s->options, &config.store, error);
+    if (result != CHATROOM_OK)
+        return result;
+    result = make_transport(s, error);
+    if (result != CHATROOM_OK) {
+        config.store.ops->close(config.store.self);
+        return result;
+    }
+    config.transport = s->transport;
+    config.log = log_event;
+    config.log_arg = &s->log;
+    config.stage = s->options.stage;
+    set_limits(&s->options, &config.limits);
+    result = chatroom_new(&config, &s->chatroom, error);
+    return result == CHATROOM_OK ? bind_routes(s) : result;
+}
+
+/* ---- saying what it does ---------------------------------------------------------------------------------------- */
+
+static const char *durability_sentence(enum chatroom_durability durability)
+{
+    switch (durability) {
+    case CHATROOM_DURABLE_COMMIT:
+        return "commit: nothing that was shown is lost, not even in a power cut";
+    case CHATROOM_DURABLE_ASYNC:
+        return "async: a power cut may lose the last second";
+    default:
+        return "none: a power cut may lose everything since the start";
+    }
+}
+
+static void say_store(const struct server *s)
+{
+    if (s->options.memory)
+        printf("Data in memory: it is gone when the server ends\n");
+    else
+        printf("Data in %s, durability %s\n", s->options.data, durability_sentence(s->options.durability));
+    printf("Rooms found: %zu\n", chatroom_room_count(s->chatroom));
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0;
+}
+
+/* T33: what is said on the way can be read and changed on the way. */
+static void warn_plain(struct server *s, const char *address)
+{
+    const struct chatroom_log_field fields[] = {
+        CHATROOM_TEXT("address", chatroom_str(address)),
+        CHATROOM_TEXT("advice", chatroom_str("this is not encrypted: put a proxy with TLS in front of it")),
+    };
+
+    log_event(&s->log, CHATROOM_LOG_WARN, "plain_tcp", fields, 2);
+}
+
+static void say_address(struct server *s, const char *address)
+{
+    if (strncmp(address, "unix:", 5) == 0) {
+        printf("Local socket %s: page at /, WebSocket at /%s\n", address + 5, s->options.stage);
+        return;
+    }
+    printf("Page at http://%s/\nWebSocket at ws://%s/%s\n", address, address, s->options.stage);
+    if (!is_loopback(address))
+        warn_plain(s, address);
+}
+
+static void say_start(struct server *s)
+{
+    char address[256];
+
+    printf("chatroomd %s\n", chatroom_version());
+    say_store(s);
+    for (size_t i = 0; chatroom_ws_epoll_address(&s->transport, i, address, sizeof address) == CHATROOM_OK; i++)
+        say_address(s, address);
+    fflush(stdout);
+}
+
+/* ---- running ---------------------------------------------------------------------------------------------------- */
+
+static const int ending[] = {SIGTERM, SIGINT, 0};
+
+/* Before the first thread: they inherit it, so that a signal waits for chatroom_run(). */
+static void prepare_process(void)
+{
+    struct rlimit files;
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    sigemptyset(&set);
+    for (size_t i = 0; ending[i]; i++)
+        sigaddset(&set, ending[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    /* A connection is a descriptor. Where this is refused, fewer fit, and the transport says so. */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static int run(struct server *s)
+{
+    struct chatroom_error error = {0};
+    int result = make(s, &error);
+
+    if (result == CHATROOM_OK)
+        result = chatroom_start(s->chatroom, chatroom_host_now(), &error);
+    if (result != CHATROOM_OK)
+        return refuse_result(result, &error);
+    say_start(s);
+    result = chatroom_run(s->chatroom, ending, &error);
+    if (result == CHATROOM_EAGAIN)
+        _exit(refuse(EXIT_AT_ONCE, "ended at once by a second signal."));
+    return result == CHATROOM_OK ? EXIT_DONE : refuse_result(result, &error);
+}
+
+static void server_fini(struct server *s)
+{
+    chatroom_free(s->chatroom);
+    log_fini(&s->log);
+    options_fini(&s->options);
+}
+
+int main(int argc, char **argv)
+{
+    struct server s = {0};
+    struct chatroom_error error = {0};
+    int code;
+
+    if (!options_read(argc, argv, &s.options, &error))
+        return refuse(EXIT_USAGE, error.text);
+    if (s.options.wish != OPTIONS_RUN) {
+        fputs(s.options.wish == OPTIONS_HELP ? help : "chatroomd " CHATROOM_VERSION "\n", stdout);
+        options_fini(&s.options);
+        return fflush(stdout) == 0 ? EXIT_DONE : EXIT_OTHER;
+    }
+    log_init(&s.log, STDERR_FILENO, s.options.log_level, getenv("JOURNAL_STREAM"));
+    prepare_process();
+    code = run(&s);
+    server_fini(&s);
+    return code;
+}

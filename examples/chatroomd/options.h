@@ -1,0 +1,53 @@
+/*
+ * options.h: what the person who runs chatroomd asked for, from the command line and one INI file.
+ *
+ * The file takes the names of the flags: "--stage NAME" is "stage = NAME" there. Flags win; a --listen on the command
+ * line replaces every listen of the file. Whatever is wrong is refused with one sentence that names the option and, for
+ * the file, its line.
+ */
+#ifndef CHATROOMD_OPTIONS_H
+#define CHATROOMD_OPTIONS_H
+
+#include <chatroom/backend/lmdb.h>
+#include <chatroom/chatroom.h>
+
+#define OPTIONS_LIST_MOST 16
+
+enum options_wish {
+    OPTIONS_RUN,
+    OPTIONS_HELP,
+    OPTIONS_VERSION,
+};
+
+/* What may be given several times. */
+struct options_list {
+    char *items[OPTIONS_LIST_MOST];
+    size_t count;
+};
+
+struct options {
+    enum options_wish wish;
+    char *config;                /* NULL: none */
+    struct options_list listen;  /* at least 1 after options_read() */
+    struct options_list origins; /* web pages elsewhere that may connect; "*": any */
+    char *data;
+    bool memory;
+    char *stage;
+    enum chatroom_chat_mode mode;
+    bool keep_empty_rooms;
+    bool no_rate_limits;
+    bool aws;
+    enum chatroom_durability durability;
+    enum chatroom_log_level log_level;
+};
+
+/*
+ * Reads both. With false, ret_error holds one sentence without newline and *ret_options needs no options_fini(). The
+ * first
+ * --help or --version wins over everything that comes after it. Not for two threads at a time: getopt_long() has state.
+ */
+bool options_read(int argc, char **argv, struct options *ret_options, struct chatroom_error *ret_error);
+
+void options_fini(struct options *options);
+
+#endif

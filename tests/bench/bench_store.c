@@ -1,0 +1,164 @@
+/*
+ * bench_store.c: what the lmdb store alone can carry. bench_store DIRECTORY [MESSAGES [BATCHES]]
+ *
+ * Entries of 200 bytes to 1,000 rooms at random, 512 a flush, every commit synced, at most BATCHES of 512 waiting.
+ * Prints messages a second and what each costs in CPU time of the whole process, this driver included.
+ */
+#include <chatroom/backend/lmdb.h>
+
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { ROOMS = 1000, BATCH = 512, ENTRY = 200 };
+
+/* The core's side: a batch is over when its last ticket is. */
+struct batch {
+    struct chatroom_ticket tickets[BATCH];
+    struct chatroom_write writes[BATCH];
+    sem_t over;
+};
+
+static char names[ROOMS][16];
+static char entry[ENTRY];
+
+void chatroom_write_done(struct chatroom_ticket *ticket, int status)
+{
+    struct batch *batch = ticket->core[0];
+
+    if (status) {
+        fprintf(stderr, "write: %s\n", chatroom_strerror(status));
+        exit(1);
+    }
+    if (batch && ticket == &batch->tickets[BATCH - 1])
+        sem_post(&batch->over);
+}
+
+bool chatroom_read_row(struct chatroom_ticket *ticket, uint64_t seq, chatroom_span value)
+{
+    (void)ticket;
+    (void)seq;
+    (void)value;
+    return true;
+}
+
+void chatroom_read_done(struct chatroom_ticket *ticket, int status)
+{
+    (void)ticket;
+    (void)status;
+}
+
+int chatroom_store_found_room(chatroom_store_port *port, chatroom_span name, chatroom_span record, uint64_t epoch,
+                              uint64_t seq)
+{
+    (void)port;
+    (void)name;
+    (void)record;
+    (void)epoch;
+    (void)seq;
+    return CHATROOM_OK;
+}
+
+int chatroom_store_found_session(chatroom_store_port *port, chatroom_span id, chatroom_span record)
+{
+    (void)port;
+    (void)id;
+    (void)record;
+    return CHATROOM_OK;
+}
+
+void chatroom_store_log(chatroom_store_port *port, enum chatroom_log_level level, const char *event,
+                        const struct chatroom_log_field *fields, size_t count)
+{
+    (void)port;
+    (void)level;
+    (void)event;
+    (void)fields;
+    (void)count;
+}
+
+static unsigned next_random(void)
+{
+    static uint32_t x = 2463534242u;
+
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return x;
+}
+
+static void send_batch(const struct chatroom_store *store, struct batch *batch, bool make_rooms, unsigned first)
+{
+    for (unsigned i = 0; i < BATCH; i++) {
+        const char *name = names[make_rooms ? (first + i) % ROOMS : next_random() % ROOMS];
+
+        batch->writes[i] = (struct chatroom_write){.kind = make_rooms ? CHATROOM_WRITE_ROOM : CHATROOM_APPEND,
+                                                   .key = chatroom_str(name),
+                                                   .value = chatroom_bytes(entry, sizeof entry)};
+        batch->tickets[i] = (struct chatroom_ticket){.writes = &batch->writes[i], .count = 1, .core = {batch}};
+        if (store->ops->submit(store->self, &batch->tickets[i])) {
+            fputs("the queue is full\n", stderr);
+            exit(1);
+        }
+    }
+    store->ops->flush(store->self);
+}
+
+static double seconds(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void run(const struct chatroom_store *store, struct batch *batches, size_t in_flight, size_t count)
+{
+    double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    double messages = (double)count * BATCH;
+
+    for (size_t i = 0; i < count; i++) {
+        struct batch *batch = &batches[i % in_flight];
+
+        if (i >= in_flight)
+            sem_wait(&batch->over);
+        send_batch(store, batch, false, 0);
+    }
+    for (size_t i = count < in_flight ? 0 : count - in_flight; i < count; i++)
+        sem_wait(&batches[i % in_flight].over);
+    wall = seconds(CLOCK_MONOTONIC) - wall;
+    cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    printf("%.0f messages in %.2f s: %.0f a second, %.2f us CPU each, %zu x %d waiting\n", messages, wall,
+           messages / wall, cpu * 1e6 / messages, in_flight, BATCH);
+}
+
+int main(int argc, char **argv)
+{
+    struct chatroom_store store;
+    struct chatroom_error error;
+    size_t messages = argc > 2 ? (size_t)atol(argv[2]) : 1000000, in_flight = argc > 3 ? (size_t)atol(argv[3]) : 8;
+    struct batch *batches = calloc(in_flight ? in_flight : 1, sizeof *batches);
+
+    if (argc < 2 || in_flight < 1 || in_flight > 64 || !batches) {
+        fputs("usage: bench_store DIRECTORY [MESSAGES [BATCHES]]\n", stderr);
+        return 2;
+    }
+    for (int i = 0; i < ROOMS; i++)
+        snprintf(names[i], sizeof names[i], "room-%d", i);
+    for (size_t i = 0; i < in_flight; i++)
+        sem_init(&batches[i].over, 0, 0);
+    memset(entry, 'e', sizeof entry);
+    if (chatroom_lmdb_store(argv[1], NULL, &store, &error) || store.ops->open(store.self, NULL, &error)) {
+        fprintf(stderr, "%s\n", error.text);
+        return 1;
+    }
+    for (unsigned first = 0; first < ROOMS; first += BATCH) {
+        send_batch(&store, &batches[0], true, first);
+        sem_wait(&batches[0].over);
+    }
+    run(&store, batches, in_flight, messages / BATCH);
+    store.ops->close(store.self);
+    free(batches);
+    return 0;
+}

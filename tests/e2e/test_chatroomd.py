@@ -1,0 +1,441 @@
+"""chatroomd as the person who runs it meets it: what it says, what it refuses, how it ends, what it logs and what it serves."""
+import asyncio
+import fcntl
+import http.client
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import websockets
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import PATIENCE, Chatroomd, Client, Server
+from rawws import WebSocket, upgrade_request, Raw
+
+PROGRAM = os.environ.get("CHATROOMD", "")
+FREE = ("--listen", "127.0.0.1:0")
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "chatroomd")
+OPTIONS = ("config", "listen", "origin", "data", "memory", "stage", "mode", "keep-empty-rooms", "no-rate-limits", "profile",
+           "durability", "log-level", "version", "help")
+
+
+def run(*arguments, **more):
+    return subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=20 * PATIENCE, **more)
+
+
+class Plain(Server):
+    """chatroomd with these arguments and no others."""
+
+    def __init__(self, *arguments, pattern=r"WebSocket at ws://127\.0\.0\.1:(\d+)/"):
+        super().__init__("CHATROOMD", pattern, list(arguments))
+
+    def events(self):
+        """The log so far; every line must be a JSON object."""
+        self.log.seek(0)
+        return [json.loads(line) for line in self.log.read().decode("utf-8").splitlines()]
+
+
+def fetch(port, path, method="GET", headers={}):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10 * PATIENCE)
+    try:
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer, answer.read()
+    finally:
+        connection.close()
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="chatroomd-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def start(self, *arguments, **more):
+        server = Plain(*arguments, **more)
+        self.addCleanup(server.log.close)
+        self.addCleanup(server.kill)
+        return server.start()
+
+
+class Words(Case):
+    def test_help_names_every_option_and_exit_code(self):
+        answer = run("--help")
+        self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+        for option in OPTIONS:
+            self.assertIn("--" + option, answer.stdout)
+        for code in range(9):
+            self.assertRegex(answer.stdout, r"[ \n]%d (the|an|ended)" % code if code != 2 else r" 2 a wrong option")
+
+    def test_manual_and_example_file_know_every_option(self):
+        with open(os.path.join(SOURCE, "chatroomd.1"), encoding="utf-8") as file:
+            manual = file.read().replace("\\-", "-")
+        with open(os.path.join(SOURCE, "chatroomd.ini"), encoding="utf-8") as file:
+            example = file.read()
+        for option in OPTIONS:
+            self.assertIn("--" + option, manual)
+            if option not in ("config", "version", "help"):
+                self.assertRegex(example, r"(?m)^(# )?%s = " % option)
+
+    def test_every_line_of_the_example_file_is_accepted(self):
+        with open(os.path.join(SOURCE, "chatroomd.ini"), encoding="utf-8") as file:
+            text = re.sub(r"(?m)^# ([a-z-]+ = )", r"\1", file.read())
+        text = text.replace("./chatroom-data", self.path("data")).replace("/run/chatroomd/chatroomd.sock", self.path("s"))
+        text = text.replace(":8080", ":0")
+        with open(self.path("ini"), "w", encoding="utf-8") as file:
+            file.write(text)
+        server = self.start("--config", self.path("ini"))
+        self.assertEqual(server.stop(), 0)
+
+    def test_version(self):
+        answer = run("--version")
+        self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+        self.assertRegex(answer.stdout, r"^chatroomd \d+\.\d+\.\d+\n$")
+
+
+class Refusals(Case):
+    def refused(self, code, words, *arguments):
+        """One sentence and the exit code; log lines may stand before it."""
+        answer = run(*arguments)
+        sentences = [line for line in answer.stderr.splitlines() if not line.startswith("{")]
+        self.assertEqual((answer.returncode, len(sentences)), (code, 1), answer.stderr)
+        self.assertTrue(sentences[0].startswith("chatroomd: "), sentences[0])
+        self.assertIn(words, sentences[0])
+        return sentences[0]
+
+    def test_options(self):
+        self.refused(2, "--nonsense is no option", "--nonsense")
+        self.refused(2, "--memory: contradicts data", "--memory", "--data", self.path("x"))
+        self.refused(2, "--stage: needs", "--stage", "a b")
+        self.refused(2, "is not expected", "extra")
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_controls_do_not_reach_the_terminal(self):
+        self.assertNotIn("\x1b", self.refused(2, "is no option", "--x\x1b[31m\n"))
+
+    def test_file_with_its_line(self):
+        with open(self.path("ini"), "w", encoding="utf-8") as file:
+            file.write("# one\nstage = ok\nmode = half\n")
+        self.refused(2, self.path("ini") + ":3: mode: ", "--config", self.path("ini"))
+        self.refused(2, "No such file", "--config", self.path("none"))
+
+    def test_port_is_taken(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.refused(3, str(taken.getsockname()[1]), "--memory", "--listen", "127.0.0.1:%d" % taken.getsockname()[1])
+
+    def test_directory_cannot_be_used(self):
+        with open(self.path("file"), "w", encoding="utf-8"):
+            pass
+        for name in (self.path("file"), self.path("file/below"), self.path("none/below")):
+            self.refused(4, name, *FREE, "--data", name)
+
+    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
+    def test_directory_is_not_writable(self):
+        os.mkdir(self.path("data"), 0o500)
+        self.refused(4, self.path("data"), *FREE, "--data", self.path("data"))
+
+    def test_store_is_in_use(self):
+        server = self.start(*FREE, "--data", self.path("data"))
+        self.refused(5, "another process", *FREE, "--data", self.path("data"))
+        self.assertEqual(server.stop(), 0)
+
+    def test_store_is_of_another_format(self):
+        os.mkdir(self.path("data"))
+        with open(self.path("data/data.mdb"), "wb") as file:
+            file.write(os.urandom(65536))
+        self.refused(6, self.path("data"), *FREE, "--data", self.path("data"))
+        self.assertEqual(os.path.getsize(self.path("data/data.mdb")), 65536)
+
+
+class Start(Case):
+    def lines(self, *arguments):
+        """What it says at start, in full; then it is stopped."""
+        process = subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            lines = [process.stdout.readline() for _ in range(5)]
+            process.send_signal(signal.SIGTERM)
+            lines += process.stdout.read().splitlines(True)
+            self.assertEqual(process.wait(10 * PATIENCE), 0)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+        return "".join(lines)
+
+    def test_says_where_and_what(self):
+        text = self.lines(*FREE, "--data", self.path("data"), "--stage", "prod", "--durability", "async")
+        self.assertRegex(text, r"^chatroomd \d+\.\d+\.\d+\n")
+        self.assertIn("Data in %s, durability async: a power cut may lose the last second\n" % self.path("data"), text)
+        self.assertIn("Rooms found: 0\n", text)
+        port = re.search(r"Page at http://127\.0\.0\.1:(\d+)/\n", text).group(1)
+        self.assertIn("WebSocket at ws://127.0.0.1:%s/prod\n" % port, text)
+
+    def test_says_that_memory_forgets(self):
+        self.assertIn("Data in memory: it is gone when the server ends\n", self.lines(*FREE, "--memory"))
+
+    def test_counts_the_rooms_it_finds(self):
+        server = self.start(*FREE, "--data", self.path("data"), "--keep-empty-rooms")
+
+        async def make():
+            for name in ("one", "two"):
+                async with await Client.connect(Address(server.port), name) as client:
+                    await client.create(name)
+        asyncio.run(make())
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("Rooms found: 2\n", self.lines(*FREE, "--data", self.path("data"), "--keep-empty-rooms"))
+
+    def test_file_and_flags(self):
+        with open(self.path("ini"), "w", encoding="utf-8") as file:
+            file.write("listen = 127.0.0.1:0\nmemory = yes\nstage = fromfile\nmode = simple\n")
+        server = self.start("--config", self.path("ini"), "--stage", "fromflag")
+        config = json.loads(fetch(server.port, "/config.json")[1])
+        self.assertEqual((config["stage"], config["mode"]), ("fromflag", "simple"))
+        self.assertEqual(server.stop(), 0)
+
+    def test_local_socket(self):
+        path = self.path("sock")
+        text = re.escape("Local socket %s: page at /, WebSocket at /development" % path)
+        server = self.start("--memory", "--listen", "unix:" + path, *FREE, pattern=r"(?s)%s.*127\.0\.0\.1:(\d+)/" % text)
+        with socket.socket(socket.AF_UNIX) as one:
+            one.settimeout(10 * PATIENCE)
+            one.connect(path)
+            one.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            self.assertTrue(one.recv(4096).startswith(b"HTTP/1.1 200 "))
+
+        async def speak():
+            socket = await websockets.unix_connect(path, "ws://localhost/development", open_timeout=10 * PATIENCE)
+            await socket.send('{"action":"register","value":"ann"}')
+            self.assertEqual(json.loads(await socket.recv())["type"], "signup")
+            await socket.close()
+        asyncio.run(speak())
+        self.assertEqual(server.stop(), 0)
+
+    def test_plain_tcp_for_others_is_warned_of_once(self):
+        server = self.start("--memory", "--listen", "0.0.0.0:0", *FREE)
+        warnings = [e for e in server.events() if e["event"] == "plain_tcp"]
+        self.assertEqual([(w["level"], w["address"].split(":")[0]) for w in warnings], [("warn", "0.0.0.0")])
+        self.assertEqual(server.stop(), 0)
+
+    def test_takes_all_the_descriptors_it_may(self):
+        server = Plain("--memory", *FREE)
+        server.command = ["/bin/sh", "-c", "ulimit -Sn 64; exec \"$@\"", "sh", *server.command]
+        self.addCleanup(server.kill)
+        server.start()
+        limits = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        self.assertEqual(limits[0], limits[1])
+        self.assertGreater(limits[0], 64)
+        self.assertEqual(server.stop(), 0)
+        server.log.close()
+
+
+class Address:
+    """What Client.connect() needs of a server."""
+
+    def __init__(self, port, stage="development"):
+        self.url = "ws://127.0.0.1:%d/%s" % (port, stage)
+
+
+class End(Case):
+    def test_both_signals_drain(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server = self.start("--memory", *FREE)
+
+            async def told():
+                socket = await websockets.connect(Address(server.port).url, ping_interval=None)
+                server.process.send_signal(number)
+                with self.assertRaises(websockets.ConnectionClosed) as end:
+                    await asyncio.wait_for(socket.recv(), 10 * PATIENCE)
+                return end.exception.rcvd.code
+            self.assertEqual(asyncio.run(told()), 1001)
+            self.assertEqual(server.process.wait(10 * PATIENCE), 0)
+
+    def test_second_signal_ends_at_once(self):
+        server = self.start("--memory", *FREE)
+        with WebSocket(server.address, "/development") as slow:
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(slow.event()[:2], ("close", 1001))  # and it does not answer: the server waits for it
+            server.process.send_signal(signal.SIGINT)
+            self.assertEqual(server.process.wait(10 * PATIENCE), 8)
+        self.assertIn("ended at once by a second signal", server.errors())
+
+    def test_nobody_new_while_it_drains(self):
+        server = self.start("--memory", *FREE)
+        with WebSocket(server.address, "/development") as slow:
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(slow.event()[:2], ("close", 1001))
+            with self.assertRaises(OSError), socket.create_connection(server.address, 5 * PATIENCE) as late:
+                late.sendall(upgrade_request("/development"))
+                raise ConnectionError("no answer") if late.recv(4096) == b"" else AssertionError("let in")
+        self.assertEqual(server.process.wait(10 * PATIENCE), 0)
+
+    def test_reader_of_standard_output_may_be_gone(self):
+        process = subprocess.Popen([PROGRAM, "--memory", *FREE], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.close()
+        try:
+            self.assertIn(b"listening", process.stderr.readline())
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(10 * PATIENCE), 0)
+        finally:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+
+
+class Log(Case):
+    HOSTILE = "a\x80\x9b\xff\"\\\xe2\x80\xae{\"event\":\"forged\"}" + "x" * 2000
+
+    def hostile(self, port):
+        with Raw(("127.0.0.1", port)) as peer:
+            request = upgrade_request("/development", extra=["User-Agent: " + self.HOSTILE])
+            peer.write(request if isinstance(request, bytes) else request.encode("latin-1"))
+            peer.response()
+
+    def test_T21_planted_text_stays_inside_its_line(self):
+        server = self.start("--memory", *FREE, "--log-level", "debug")
+        self.hostile(server.port)
+        self.assertEqual(server.stop(), 0)
+        events = server.events()
+        found = [e for e in events if e["event"] == "connect"]
+        self.assertEqual(len(found), 1)
+        self.assertLessEqual(len(json.dumps(found[0]["user_agent"])), 256 + 2)
+        self.assertNotIn("forged", [e["event"] for e in events])
+        server.log.seek(0)
+        self.assertIsNone(re.search(rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae", server.log.read()))
+        for event in events:
+            self.assertRegex(event["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+            self.assertIn(event["level"], ("error", "warn", "info", "debug"))
+
+    def test_level(self):
+        server = self.start("--memory", *FREE, "--log-level", "warn")
+        self.hostile(server.port)
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(server.events(), [])
+
+    def test_F25_a_reader_that_stopped_does_not_stop_the_server(self):
+        read, write = os.pipe()
+        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+        process = subprocess.Popen([PROGRAM, "--memory", "--no-rate-limits", *FREE], stdout=subprocess.PIPE, stderr=write)
+        os.close(write)
+        try:
+            text = b""
+            while not (found := re.search(rb"WebSocket at ws://127\.0\.0\.1:(\d+)/", text)):
+                piece = os.read(process.stdout.fileno(), 4096)
+                self.assertTrue(piece)
+                text += piece
+
+            async def go():
+                for _ in range(100):
+                    async with await Client.connect(Address(int(found.group(1))), "ann"):
+                        pass
+            asyncio.run(go())
+            lines = os.read(read, 65536).decode().splitlines()
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(10 * PATIENCE), 0)
+            while piece := os.read(read, 65536).decode():
+                lines += piece.splitlines()
+            lost = [e for e in map(json.loads, lines) if e["event"] == "log_lost"]
+            self.assertGreater(sum(e["lines"] for e in lost), 0)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            os.close(read)
+
+
+class Served(Case):
+    """The page's files, and what stands between them and mischief."""
+    FILES = {"/": "text/html", "/app.js": "text/javascript", "/connection.js": "text/javascript", "/view.js": "text/javascript",
+             "/roomlog.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml",
+             "/config.json": "application/json"}
+
+    def test_every_file_with_its_type_and_policy(self):
+        server = self.start("--memory", *FREE)
+        for path, kind in self.FILES.items():
+            answer, body = fetch(server.port, path)
+            self.assertEqual((answer.status, answer.headers.get_content_type()), (200, kind), path)
+            policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["Content-Security-Policy"].split(";"))
+            self.assertEqual({k: policy[k] for k in ("default-src", "frame-ancestors", "base-uri", "form-action")},
+                             dict.fromkeys(("default-src", "frame-ancestors", "base-uri", "form-action"), "'none'"))
+            self.assertEqual({k: policy[k] for k in ("script-src", "style-src", "connect-src")},
+                             dict.fromkeys(("script-src", "style-src", "connect-src"), "'self'"))
+            self.assertEqual(policy["require-trusted-types-for"], "'script'")
+            self.assertNotIn("unsafe", answer.headers["Content-Security-Policy"])
+            self.assertEqual(answer.headers.get_all("Referrer-Policy"), ["no-referrer"])
+            self.assertEqual(answer.headers.get_all("X-Content-Type-Options"), ["nosniff"])
+            self.assertGreater(len(body), 0)
+        self.assertEqual(fetch(server.port, "/nothing")[0].status, 404)
+        self.assertEqual(json.loads(fetch(server.port, "/health")[1]), {"status": "ok"})
+        self.assertEqual(server.stop(), 0)
+
+    def test_T19_nothing_in_the_page_makes_markup_of_text(self):
+        banned = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|setHTML|\beval\b|new Function|postMessage|" \
+                 r"createContextualFragment|srcdoc|\.(href|src)\s*=|setAttribute\(\"(on|style|href|src)"
+        for path in self.FILES:
+            if path == "/config.json":
+                continue
+            with open(os.path.join(SOURCE, "index.html" if path == "/" else path[1:]), encoding="utf-8") as file:
+                text = file.read()
+            if path.endswith(".js"):
+                self.assertIsNone(re.search(banned, text), path)
+            self.assertIsNone(re.search(r"https?://(?!www\.w3\.org/)|//cdn", text), path)
+            if path == "/":
+                self.assertIsNone(re.search(r"\s(on\w+|style)=|<style|javascript:|<script(?![^>]*src=)", text))
+
+    def test_longest_message_follows_the_profile(self):
+        for profile, size in (("default", 131072), ("aws", 32768)):
+            server = self.start("--memory", *FREE, "--profile", profile)
+            self.assertEqual(json.loads(fetch(server.port, "/config.json")[1])["bytes"], size)
+
+            async def over():
+                async with await Client.connect(Address(server.port), "ann", "den") as ann:
+                    await ann.raw(json.dumps({"action": "dispatch", "value": "x" * (size - 60)}))
+                    self.assertEqual(len((await ann.said())["message"]), size - 60)
+                    await ann.raw(json.dumps({"action": "dispatch", "value": "x" * size}))
+                    with self.assertRaises(websockets.ConnectionClosed) as end:
+                        await asyncio.wait_for(ann.socket.recv(), 10 * PATIENCE)
+                    self.assertEqual(end.exception.rcvd.code, 1009)
+            asyncio.run(over())
+            self.assertEqual(server.stop(), 0)
+
+    def test_no_rate_limits_lifts_them(self):
+        for arguments, limited in (((), True), (("--no-rate-limits",), False)):
+            server = self.start("--memory", *FREE, *arguments)
+
+            async def flood():
+                async with await Client.connect(Address(server.port), "ann", "den") as ann:
+                    for n in range(100):
+                        await ann.say("m %d" % n)
+                    for _ in range(100):  # refusals are told of once a second, so not each has an answer
+                        if (await ann.receive()).get("code") == "rate_limited":
+                            return True
+                    return False
+            self.assertEqual(asyncio.run(flood()), limited)
+            self.assertEqual(server.stop(), 0)
+
+    def test_other_pages_only_where_allowed(self):
+        def status(server, origin):
+            headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Origin": origin,
+                       "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+            return fetch(server.port, "/development", headers=headers)[0].status if origin else None
+        server = self.start("--memory", *FREE)
+        own = "http://127.0.0.1:%d" % server.port
+        self.assertEqual((status(server, own), status(server, "https://chat.example")), (101, 403))
+        server = self.start("--memory", *FREE, "--origin", "https://chat.example")
+        self.assertEqual((status(server, "https://chat.example"), status(server, "https://evil.example")), (101, 403))
+        server = self.start("--memory", *FREE, "--origin", "*")
+        self.assertEqual((status(server, "https://evil.example"), status(server, "null")), (101, 101))
+
+
+if __name__ == "__main__":
+    unittest.main()

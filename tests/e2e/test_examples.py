@@ -1,0 +1,115 @@
+"""The examples do what their first comments say."""
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import unittest
+
+import websockets
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import PATIENCE, Server
+
+
+class Program(Server):
+    """An example, which says on its standard error where it listens."""
+
+    def __init__(self, variable, *arguments):
+        super().__init__(variable, r"ws://127\.0\.0\.1:(\d+)/", arguments)
+        self.command = ["sh", "-c", 'exec "$@" 2>&1', "sh", *self.command]
+
+    @property
+    def url(self):
+        return "ws://127.0.0.1:%d/" % self.port
+
+
+class Size(unittest.TestCase):
+    def test_tinyroom_is_tiny(self):
+        with open(os.environ["TINYROOM_SOURCE"]) as source:
+            program = source.read().split("*/", 1)[1].splitlines()
+        self.assertLessEqual(len([line for line in program if line.strip()]), 40)
+
+
+class Conversation:
+    def __init__(self, url):
+        self.url = url
+
+    async def __aenter__(self):
+        self.socket = await websockets.connect(self.url, open_timeout=10 * PATIENCE, ping_interval=None, compression=None)
+        return self
+
+    async def __aexit__(self, *unused):
+        await self.socket.close()
+
+    async def say(self, action, value=None, **more):
+        await self.socket.send(json.dumps({"action": action, "value": value, **more}))
+
+    async def hear(self):
+        return json.loads(await asyncio.wait_for(self.socket.recv(), 10 * PATIENCE))
+
+
+class Tinyroom(unittest.IsolatedAsyncioTestCase):
+    async def test_history_survives(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for turn, wanted in enumerate(([], ["hi"])):
+                server = Program("TINYROOM", "127.0.0.1:0", folder).start()
+                try:
+                    async with Conversation(server.url) as ann:
+                        await ann.say("register", "ann")
+                        self.assertEqual((await ann.hear())["rooms"], ["den"] if turn else [])
+                        await ann.say("join-room", "den")
+                        answer = await ann.hear()
+                        if "transactWrite" not in answer:
+                            answer = await ann.hear()
+                        self.assertEqual([m["content"] for m in answer.get("messages", [])], wanted)
+                        await ann.say("dispatch", "hi")
+                        self.assertEqual((await ann.hear())["message"], "hi")
+                finally:
+                    server.finish()
+
+
+class Routes(unittest.IsolatedAsyncioTestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Program("ROUTES", "127.0.0.1:0").start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.finish()
+
+    def url(self):
+        return self.server.url + "?word=sesame"
+
+    async def test_refused_without_the_word(self):
+        for end in ("", "?word=please"):
+            with self.assertRaises(websockets.InvalidStatusCode) as caught:
+                await websockets.connect(self.server.url + end)
+            self.assertEqual(caught.exception.status_code, 401)
+
+    async def test_one_way(self):
+        async with Conversation(self.url()) as ann, Conversation(self.url()) as bob:
+            await ann.say("shout", text="hi")
+            for one in (ann, bob):
+                self.assertEqual((await one.hear())["text"], "hi")
+
+    async def test_two_ways(self):
+        async with Conversation(self.url()) as ann:
+            await ann.say("whoami")
+            answer = await ann.hear()
+            self.assertEqual((len(answer["connectionId"]), answer["sourceIp"]), (16, "127.0.0.1"))
+
+    async def test_later(self):
+        async with Conversation(self.url()) as ann:
+            await ann.say("work", n=20)
+            self.assertEqual(await ann.hear(), {"n": 20, "fibonacci": 6765})
+            await ann.say("work", n=41)
+            self.assertNotIn("fibonacci", await ann.hear())
+
+    async def test_a_client_that_does_not_wait(self):
+        async with Conversation(self.url()) as ann:
+            await ann.say("work", n=30)
+
+
+if __name__ == "__main__":
+    unittest.main()
