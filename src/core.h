@@ -102,8 +102,8 @@ struct cr_history {
     void *then_arg;
     struct cr_page page;
     uint64_t epoch, newest; /* of the room when the page was asked for: it holds nothing beyond */
-    uint64_t seen;   /* seq of the last entry on the page */
-    bool joined;   /* the same request took its session in, to wait for the page */
+    uint64_t seen;          /* seq of the last entry on the page */
+    bool joined;            /* the same request took its session in, to wait for the page */
 };
 
 struct chatroom_request {

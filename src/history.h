@@ -3,8 +3,8 @@
  *
  * It is read once the request's effects have taken hold, and shows the room as it is then: what is announced while the
  * store reads is not on the page, but kept for whoever joined in the same request and waits for it, and follows the
- * page without a gap. A store may have read more than that; it is left out here, and so is a page of a room that was
- * made anew meanwhile.
+ * page without a gap. A store may have read more than that; it is left out here. There is no page of a room that
+ * was deleted meanwhile, nor of what was made anew in its place.
  */
 #ifndef CR_HISTORY_H
 #define CR_HISTORY_H

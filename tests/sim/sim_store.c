@@ -17,6 +17,7 @@ struct item {
     struct chatroom_ticket *ticket;
     bool is_read;
     uint64_t due_ms;
+    int result;
 };
 
 struct sim_disk {
@@ -220,13 +221,13 @@ static int fault_of_batch(struct sim_disk *disk)
 
 static void answer_read(struct sim_disk *disk, struct chatroom_ticket *ticket)
 {
-    const struct chatroom_read *read = &ticket->read;
+    struct chatroom_read *read = &ticket->read;
     const struct sim_life *life = life_of(disk, read->room);
     size_t most = read->limit, count = life ? life->count : 0;
     bool corrupt = rnd_per_mille(&disk->random, disk->faults.corrupt), taken = true;
     uint64_t seq = read->seq;
 
-    ticket->read.ret_epoch = life ? life->epoch : 0;
+    read->ret_epoch = life ? life->epoch : 0;
     if (rnd_per_mille(&disk->random, disk->faults.read_fails)) {
         chatroom_read_done(ticket, CHATROOM_EIO);
         return;
@@ -290,11 +291,8 @@ static void commit(struct sim_disk *disk, struct item *items, size_t count)
 
     if (disk->failed && !was_failed && rnd_below(&disk->random, 2))
         keep_unsure(disk, items, count);
-    for (size_t i = 0; i < count; i++) {
-        int result = fault == CHATROOM_OK ? apply(disk, items[i].ticket) : fault;
-
-        chatroom_write_done(items[i].ticket, result);
-    }
+    for (size_t i = 0; i < count; i++)
+        items[i].result = fault == CHATROOM_OK ? apply(disk, items[i].ticket) : fault;
 }
 
 static void take_out(struct sim_disk *disk, size_t count)
@@ -303,10 +301,8 @@ static void take_out(struct sim_disk *disk, size_t count)
     memmove(disk->items, disk->items + count, disk->item_count * sizeof *disk->items);
 }
 
-/* Completes the oldest: one read, or a batch of writes. */
-static void complete_some(struct sim_disk *disk, uint64_t until_ms)
+static size_t take_batch(struct sim_disk *disk, uint64_t until_ms, struct item *batch)
 {
-    struct item batch[BATCH_MOST];
     size_t count = 0, most = 1 + rnd_below(&disk->random, BATCH_MOST);
 
     while (count < most && count < disk->item_count && disk->items[count].due_ms <= until_ms &&
@@ -314,15 +310,27 @@ static void complete_some(struct sim_disk *disk, uint64_t until_ms)
         batch[count] = disk->items[count];
         count++;
     }
-    if (count == 0) {
-        struct chatroom_ticket *ticket = disk->items[0].ticket;
-
-        take_out(disk, 1);
-        answer_read(disk, ticket);
-        return;
-    }
     take_out(disk, count);
-    commit(disk, batch, count);
+    return count;
+}
+
+/* Completes the oldest: a batch of writes, or a read, which may see the batch after it already. */
+static void complete_some(struct sim_disk *disk, uint64_t until_ms)
+{
+    struct chatroom_ticket *read = disk->items[0].is_read ? disk->items[0].ticket : NULL;
+    struct item batch[BATCH_MOST];
+    size_t count = 0;
+
+    if (read)
+        take_out(disk, 1);
+    if (!read || rnd_below(&disk->random, 3) == 0)
+        count = take_batch(disk, until_ms, batch);
+    if (count > 0)
+        commit(disk, batch, count);
+    if (read)
+        answer_read(disk, read);
+    for (size_t i = 0; i < count; i++)
+        chatroom_write_done(batch[i].ticket, batch[i].result);
 }
 
 void sim_store_run(struct sim_disk *disk, uint64_t now_ms)
@@ -367,7 +375,7 @@ static int take(struct sim_disk *disk, struct chatroom_ticket *ticket, bool is_r
         due = disk->last_due_ms;
     disk->last_due_ms = due;
     disk->items = grown(disk->items, disk->item_count, &disk->item_capacity, sizeof *disk->items);
-    disk->items[disk->item_count++] = (struct item){ticket, is_read, due};
+    disk->items[disk->item_count++] = (struct item){ticket, is_read, due, CHATROOM_OK};
     if (disk->faults.latency_ms == 0 && disk->item_count == 1)
         complete_some(disk, due);
     return CHATROOM_OK;
