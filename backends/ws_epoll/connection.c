@@ -136,7 +136,9 @@ void ws_connection_linger(struct ws_transport *t, struct ws_connection *c)
 {
     ws_assembler_fini(&c->in, &t->readers);
     free(c->held);
+    free(c->postponed);
     c->held = NULL;
+    c->postponed = NULL;
     c->state = WS_LINGER;
     c->since = t->now.mono_ns;
     ws_connection_schedule(t, c);
@@ -186,6 +188,7 @@ void ws_connection_end(struct ws_transport *t, struct ws_connection *c, bool res
     ws_queue_clear(&c->out, &t->spares);
     ws_assembler_fini(&c->in, &t->readers);
     free(c->held);
+    free(c->postponed);
     free(c->farewell);
     uncount(t, c);
     c->next[WS_LOST] = t->graveyard;

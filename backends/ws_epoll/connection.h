@@ -86,6 +86,7 @@ struct ws_connection {
     struct ws_queue out;
     struct ws_assembler in;
     struct ws_held *held;
+    struct ws_event *postponed; /* to the next step: it comes before what is held */
     struct ws_timer timer;
     struct ws_connection *next[WS_LISTS];
     struct ws_address *address;
@@ -187,7 +188,7 @@ void ws_http_refuse(struct ws_transport *t, struct ws_connection *c, struct ws_r
 
 /* epoll says that there is something. */
 void ws_input_event(struct ws_transport *t, struct ws_connection *c, uint32_t events);
-/* Goes on with what is held. */
+/* Goes on with what is postponed, then with what is held. */
 void ws_input_held(struct ws_transport *t, struct ws_connection *c);
 
 /* ---- output.c

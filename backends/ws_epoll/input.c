@@ -103,18 +103,54 @@ static void note_partial(struct ws_transport *t, struct ws_connection *c, bool e
     }
 }
 
+/*
+ * What the core answers to a message leaves when the step is over. A pong, and even more a Close, that the peer asked
+ * for behind that message goes behind that answer: it waits for the next step, and what follows it waits with it.
+ */
+static bool goes_behind_answers(const struct ws_event *event)
+{
+    return event->kind == WS_PING || event->kind == WS_CLOSE || event->kind == WS_FAIL;
+}
+
+static void postpone(struct ws_transport *t, struct ws_connection *c, const struct ws_event *event)
+{
+    c->postponed = malloc(sizeof *c->postponed);
+    if (!c->postponed) {
+        ws_connection_lose(t, c, WS_LOST_MEMORY);
+        return;
+    }
+    *c->postponed = *event;
+    if (event->kind != WS_FAIL && event->bytes.size > 0)
+        c->postponed->bytes.bytes = (char *)c->postponed->control + (event->bytes.bytes - (char *)event->control);
+    ws_list_add(t, c, WS_READY);
+}
+
+static void take_postponed(struct ws_transport *t, struct ws_connection *c)
+{
+    struct ws_event *event = c->postponed;
+
+    c->postponed = NULL;
+    if (event)
+        on_event(t, c, event);
+    free(event);
+}
+
 /* Acts on the frames in input until it is used up, the connection's turn is over or it takes no more. */
 static void take_frames(struct ws_transport *t, struct ws_connection *c, struct ws_input *input)
 {
     struct ws_event event;
-    bool ended = false;
+    bool ended = false, told = false;
 
-    for (unsigned frames = 0; frames < WS_TURN_FRAMES && takes_frames(c); frames++) {
+    for (unsigned frames = 0; frames < WS_TURN_FRAMES && takes_frames(c) && !c->postponed; frames++) {
         ws_assembler_next(&c->in, &t->readers, &t->limits, input, &event);
         if (event.kind == WS_MORE)
             break;
         ended |= event.kind != WS_FRAGMENT && !ws_assembler_in_message(&c->in);
-        on_event(t, c, &event);
+        if (told && goes_behind_answers(&event))
+            postpone(t, c, &event);
+        else
+            on_event(t, c, &event);
+        told |= event.kind == WS_MESSAGE;
     }
     if (takes_frames(c))
         note_partial(t, c, ended);
@@ -152,6 +188,8 @@ void ws_input_held(struct ws_transport *t, struct ws_connection *c)
 {
     struct ws_input input;
 
+    if (takes_frames(c))
+        take_postponed(t, c);
     if (!c->held || !takes_frames(c))
         return;
     input = (struct ws_input){c->held->bytes + c->held->taken, c->held->bytes + c->held->size};
@@ -228,7 +266,7 @@ void ws_input_event(struct ws_transport *t, struct ws_connection *c, uint32_t ev
     if (!ws_reads(t, c)) {
         if (events & (EPOLLHUP | EPOLLERR))
             ws_connection_end(t, c, false);
-    } else if (!c->held || c->state == WS_HEAD) {
+    } else if (c->state == WS_HEAD || (!c->held && !c->postponed)) {
         receive(t, c);
     }
 }

@@ -125,7 +125,10 @@ static int make_store(const struct options *o, struct chatroom_store *ret_store,
 static int make_transport(struct server *s, struct chatroom_error *error)
 {
     struct chatroom_ws_epoll_options ws = CHATROOM_WS_EPOLL_OPTIONS;
+    char path[140]; /* a stage has at most 128 characters, or chatroom_new() refuses it */
 
+    snprintf(path, sizeof path, "/%s", s->options.stage);
+    ws.upgrade_path = path;
     if (s->options.aws)
         chatroom_ws_epoll_aws(&ws);
     if (s->options.no_rate_limits)
