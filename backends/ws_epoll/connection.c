@@ -191,8 +191,7 @@ void ws_connection_end(struct ws_transport *t, struct ws_connection *c, bool res
     free(c->postponed);
     free(c->farewell);
     uncount(t, c);
-    c->next[WS_LOST] = t->graveyard;
-    t->graveyard = c;
+    ws_list_add(t, c, WS_GRAVE);
 }
 
 static void log_slow(struct ws_transport *t, const struct ws_connection *c)
@@ -223,15 +222,13 @@ void ws_connections_end_lost(struct ws_transport *t)
 
 void ws_connections_bury(struct ws_transport *t)
 {
-    struct ws_connection **at = &t->graveyard, *c;
+    struct ws_connection *dead = ws_list_take(t, WS_GRAVE), *c;
 
-    while ((c = *at)) {
-        if (c->listed[WS_DUE] || c->listed[WS_READY]) {
-            at = &c->next[WS_LOST];
-            continue;
-        }
-        *at = c->next[WS_LOST];
-        free(c);
+    while ((c = ws_list_pop(&dead, WS_GRAVE))) {
+        if (c->listed[WS_DUE] || c->listed[WS_READY] || c->listed[WS_LOST])
+            ws_list_add(t, c, WS_GRAVE);
+        else
+            free(c);
     }
 }
 

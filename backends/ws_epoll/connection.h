@@ -48,7 +48,8 @@ enum ws_loss { WS_KEPT, WS_LOST_NETWORK, WS_LOST_MEMORY, WS_LOST_SLOW };
 enum ws_list_name {
     WS_DUE,   /* has something for flush() to do */
     WS_READY, /* has input that was received and has not been looked at */
-    WS_LOST,  /* to be ended by the next step; then: to be freed */
+    WS_LOST,  /* to be ended by the next step */
+    WS_GRAVE, /* dead: freed when no other list names it */
     WS_LISTS,
 };
 
@@ -116,7 +117,6 @@ struct ws_transport {
     uint64_t refusals_logged_at;
     struct ws_timers timers; /* one of each connection: it is also the list of all */
     struct ws_connection *lists[WS_LISTS];
-    struct ws_connection *graveyard;
     struct ws_readers readers;
     struct ws_spares spares;
     struct ws_addresses addresses;

@@ -231,6 +231,12 @@ static void close_descriptor(int fd)
         close(fd);
 }
 
+static void empty(struct ws_connection *list, enum ws_list_name name)
+{
+    while (ws_list_pop(&list, name))
+        continue;
+}
+
 static void close_all(void *self)
 {
     struct ws_transport *t = self;
@@ -239,10 +245,9 @@ static void close_all(void *self)
     stop(t);
     while ((first = ws_timers_first(&t->timers)))
         ws_connection_end(t, (struct ws_connection *)((char *)first - offsetof(struct ws_connection, timer)), false);
-    for (struct ws_connection *c = t->graveyard, *next; c; c = next) {
-        next = c->next[WS_LOST];
-        free(c);
-    }
+    for (int list = 0; list < WS_GRAVE; list++)
+        empty(ws_list_take(t, list), list);
+    ws_connections_bury(t);
     close_descriptor(t->epoll);
     close_descriptor(t->wake_fd);
     close_descriptor(t->reserve);
