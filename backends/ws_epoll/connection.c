@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- lists
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
 
 void ws_list_add(struct ws_transport *t, struct ws_connection *c, enum ws_list_name list)
 {
@@ -34,8 +33,7 @@ struct ws_connection *ws_list_pop(struct ws_connection **list, enum ws_list_name
     return c;
 }
 
-/* ---- the beginning
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the beginning ----------------------------------------------------------------------------------------------- */
 
 static struct ws_connection *create(struct ws_transport *t, int fd)
 {
@@ -105,8 +103,7 @@ void ws_connection_refuse(struct ws_transport *t, int fd, uint16_t status, const
     ws_http_refuse(t, c, (struct ws_refusal){status, later[t->refusals % 5], message}, false);
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 void ws_connection_lose(struct ws_transport *t, struct ws_connection *c, enum ws_loss loss)
 {
@@ -232,8 +229,7 @@ void ws_connections_bury(struct ws_transport *t)
     }
 }
 
-/* ---- deadlines
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- deadlines --------------------------------------------------------------------------------------------------- */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
