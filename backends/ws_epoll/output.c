@@ -57,8 +57,7 @@ void ws_output_close(struct ws_transport *t, struct ws_connection *c, uint16_t c
     ws_output_due(t, c);
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* False: the connection is broken. */
 static bool write_out(struct ws_transport *t, struct ws_connection *c)

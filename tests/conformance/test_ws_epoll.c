@@ -40,8 +40,7 @@ static struct {
     bool hold; /* openings are not answered */
 } heard;
 
-/* ---- both sides
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- both sides -------------------------------------------------------------------------------------------------- */
 
 static void on_opening(struct chatroom_connection *connection, const struct chatroom_request_head *head)
 {
@@ -221,8 +220,7 @@ static void expect_end(struct ws_client *client)
     assert_false(client->reset);
 }
 
-/* ---- HTTP
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- HTTP -------------------------------------------------------------------------------------------------------- */
 
 static const struct chatroom_ws_file files[] = {
     {"/", "Content-Type: text/html; charset=utf-8\r\nContent-Security-Policy: default-src 'self'\r\n", "<p>hello", 8},
@@ -384,8 +382,7 @@ static void opening__frames_sent_too_early_wait_for_the_answer(void **state)
     finish();
 }
 
-/* ---- deadlines
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- deadlines --------------------------------------------------------------------------------------------------- */
 
 static void T02_trickled_handshake_ends_at_the_deadline(void **state)
 {
@@ -546,8 +543,7 @@ static void deadline__is_exact_enough_not_to_spin(void **state)
     finish();
 }
 
-/* ---- limits
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- limits ------------------------------------------------------------------------------------------------------ */
 
 static void T08_ping_flood_is_closed_and_ten_a_second_are_not(void **state)
 {
@@ -742,8 +738,7 @@ static void connection__is_small_and_inherits_its_socket_options(void **state)
     finish();
 }
 
-/* ---- closing
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- closing ----------------------------------------------------------------------------------------------------- */
 
 static void close__of_ours_is_not_lost_while_the_peer_goes_on_sending(void **state)
 {
@@ -817,8 +812,7 @@ static void close__server_ends_tcp_first(void **state)
     finish();
 }
 
-/* ---- listeners
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- listeners --------------------------------------------------------------------------------------------------- */
 
 static void listener__all_families_at_once(void **state)
 {

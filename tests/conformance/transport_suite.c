@@ -40,8 +40,7 @@ static struct {
     bool inside_step;
 } heard;
 
-/* ---- counting
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- counting ---------------------------------------------------------------------------------------------------- */
 
 static void *count_frames(void *arg, void *memory, size_t old_size, size_t size)
 {
@@ -69,8 +68,7 @@ static size_t count_descriptors(void)
     return count;
 }
 
-/* ---- the port
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- the port ---------------------------------------------------------------------------------------------------- */
 
 static int send_to(chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
 {
@@ -150,8 +148,7 @@ static void some_turns(void)
         turn();
 }
 
-/* ---- clients
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- clients ----------------------------------------------------------------------------------------------------- */
 
 static struct client *begin_client(void)
 {
@@ -228,8 +225,7 @@ static int end(void **state)
     return port.count != 0 || frames_alive != 0 || count_descriptors() != descriptors;
 }
 
-/* ---- opening
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static void opening__is_answered_later_and_what_came_meanwhile_is_kept(void **state)
 {
@@ -289,8 +285,7 @@ static void opening__client_that_goes_meanwhile_is_reported_at_the_latest_when_i
     assert_int_equal(heard.by, CHATROOM_BY_NETWORK);
 }
 
-/* ---- messages
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 static void message__comes_whole_with_its_kind(void **state)
 {
@@ -362,8 +357,7 @@ static void send__is_bounded_and_ends_with_whom_does_not_read(void **state)
     assert_receives(other, CHATROOM_TEXT_MESSAGE, chatroom_str("well"));
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 static void close__goes_behind_what_was_queued(void **state)
 {
@@ -447,8 +441,7 @@ static void close_all__ends_everyone(void **state)
     /* end() does it, and counts what is left */
 }
 
-/* ---- groups
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- groups ------------------------------------------------------------------------------------------------------ */
 
 static void send_to_group(void *group, const char *text)
 {
@@ -519,8 +512,7 @@ static void group__member_that_closes_is_passed_over(void **state)
     ops->group_free(port.transport.self, group);
 }
 
-/* ---- the loop
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 static void *wake(void *arg)
 {
