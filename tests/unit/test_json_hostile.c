@@ -334,7 +334,7 @@ static void json__every_code_point_survives_escaped_and_written(void **state)
     (void)state;
     for (uint32_t c = 0; c <= 0x10FFFF; c += c == 0xD7FF ? 0x801 : 1) {
         char utf8[8], escaped[16], written[16];
-        chatroom_span text = chatroom_bytes(utf8, put_utf8(utf8, c)), out;
+        chatroom_span text = chatroom_bytes(utf8, put_utf8(utf8, c)), out = {NULL, 0};
         struct chatroom_json json = chatroom_json_on(written, sizeof written);
 
         if (c < 0x10000)
