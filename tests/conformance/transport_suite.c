@@ -6,8 +6,6 @@
 
 #include "transport_suite.h"
 
-#include "frame.h"
-
 #include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
@@ -72,7 +70,7 @@ static size_t count_descriptors(void)
 
 static int send_to(chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
 {
-    chatroom_frame *frame = cr_frame_new(&counting, kind, message, 0);
+    chatroom_frame *frame = chatroom_frame_new(&counting, kind, message, 0);
     int rc;
 
     assert_non_null(frame);
@@ -328,7 +326,7 @@ static void send__references_are_shared_and_given_back(void **state)
 {
     struct client *first, *second;
     chatroom_connection *a = open_client(&first), *b = open_client(&second);
-    chatroom_frame *frame = cr_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str("to both"), 0);
+    chatroom_frame *frame = chatroom_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str("to both"), 0);
 
     (void)state;
     assert_non_null(frame);
@@ -445,7 +443,7 @@ static void close_all__ends_everyone(void **state)
 
 static void send_to_group(void *group, const char *text)
 {
-    chatroom_frame *frame = cr_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str(text), 0);
+    chatroom_frame *frame = chatroom_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str(text), 0);
 
     assert_non_null(frame);
     port.transport.ops->group_send(port.transport.self, group, frame);

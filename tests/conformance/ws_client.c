@@ -1,6 +1,6 @@
 #include "ws_client.h"
 
-#include "wire.h"
+#include "ws_frames.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
 
 #include "assembler.h"
 
-#include "wire.h"
+#include "ws_frames.h"
 
 #include <malloc.h>
 #include <stdio.h>
