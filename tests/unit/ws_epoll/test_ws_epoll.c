@@ -618,6 +618,24 @@ static void F30_hard_limit_resets_and_says_so(void **state)
     finish();
 }
 
+static void F30_much_in_one_step_is_no_slow_reader(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+    struct ws_client *client;
+    static char text[2000];
+
+    (void)state;
+    options.queue_bytes = 2 * sizeof text + 1000;
+    start(&options);
+    client = open_client();
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(port_send(port.connections, CHATROOM_BINARY_MESSAGE, chatroom_bytes(text, sizeof text)),
+                         CHATROOM_OK);
+    UNTIL(client->in_size >= 20 * sizeof text);
+    assert_int_equal(heard.closed, 0);
+    finish();
+}
+
 static void F30_soft_limit_gives_time_to_catch_up(void **state)
 {
     struct chatroom_ws_epoll_options options = usual();
@@ -983,6 +1001,7 @@ int main(void)
         cmocka_unit_test(T08_ping_flood_is_closed_and_ten_a_second_are_not),
         cmocka_unit_test(T09_one_step_takes_no_more_than_a_turn),
         cmocka_unit_test(F30_hard_limit_resets_and_says_so),
+        cmocka_unit_test(F30_much_in_one_step_is_no_slow_reader),
         cmocka_unit_test(F30_soft_limit_gives_time_to_catch_up),
         cmocka_unit_test(T12_connects_beyond_the_rate_are_told_to_come_again),
         cmocka_unit_test(T02_unfinished_handshakes_are_bounded),
