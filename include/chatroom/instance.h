@@ -111,7 +111,7 @@ CHATROOM_API bool chatroom_stopped(const chatroom *c);
 /* Any thread: asks for chatroom_stop() in the next step. Not for a signal handler. */
 CHATROOM_API void chatroom_ask_stop(chatroom *c);
 
-/* Closes transport and store and releases everything. NULL is fine. No other thread may be inside the library. */
+/* Closes the store, then the transport, and releases everything. NULL is fine. No other thread may be inside the library. */
 CHATROOM_API void chatroom_free(chatroom *c);
 
 /* ---- from any thread --------------------------------------------------------------------------------------------- */
