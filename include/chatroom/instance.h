@@ -116,6 +116,8 @@ CHATROOM_API void chatroom_free(chatroom *c);
 
 /* ---- from any thread --------------------------------------------------------------------------------------------- */
 
+/* All of these answer ECLOSED once chatroom_free() has begun, and their done() hears ECLOSED if that overtook them. */
+
 /* Hears, on the owner's thread and once, how an asynchronous call ended. */
 typedef void chatroom_outcome_fn(void *arg, int status);
 

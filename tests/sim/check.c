@@ -79,15 +79,23 @@ static void check_author(struct world *w, const char *text)
         broken(w, "P6: %s is from somebody else", text);
 }
 
+/* The session and the message id of an entry; false: it has none. */
+static bool once_of(const char *text, unsigned *ret_serial, char id[16])
+{
+    return sscanf(strchr(text, ',') + 1, "%15[^,],\"s%u.", id, ret_serial) == 2;
+}
+
 /* A message id of a session is in a log once. */
 static void check_once(struct world *w, uint64_t epoch, uint64_t seq, const char *text)
 {
-    const struct sim_life *life = sim_disk_life(w->disk, epoch);
-    chatroom_span once = life->entries[seq - 1].once;
+    const struct log *log = log_of(w, epoch);
+    unsigned serial, other;
+    char id[16], other_id[16];
 
-    for (uint64_t i = 1; once.size > 0 && i < seq; i++)
-        if (chatroom_span_equal(life->entries[i - 1].once, once))
-            broken(w, "P2: %s is in the log twice", text);
+    for (uint64_t i = 1; once_of(text, &serial, id) && i < log->capacity; i++)
+        if (i != seq && log->texts[i] && once_of(log->texts[i], &other, other_id) && serial == other &&
+            strcmp(id, other_id) == 0)
+            broken(w, "P2: %s is in the log twice, also as %s", text, log->texts[i]);
 }
 
 /* P1 and P2: it is safe, and the same for everyone. */
@@ -213,6 +221,9 @@ static void hear_mark(struct world *w, struct session *s, const char *text)
         sit(w, seat_of(w, s, what[1]), what[2] != '-' ? n : 0);
         break;
     case 'L':
+        seat_of(w, s, what[1])->left = true;
+        seat_of(w, s, what[1])->in = false;
+        break;
     case 'D':
         seat_of(w, s, what[1])->in = false;
         break;

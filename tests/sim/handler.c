@@ -346,8 +346,8 @@ static void check_restored(struct world *w, chatroom_request *request, const str
         if (seen & 1u << digit)
             broken(w, "restored session %u is in r%u twice", s->serial, digit);
         seen |= 1u << digit;
-        if (at_rest && !s->slow && !s->oom && s->accepted && !s->seats[digit].since_ms)
-            broken(w, "restored session %u is in r%u, where it never was", s->serial, digit);
+        if (at_rest && !s->slow && !s->oom && s->accepted && (!s->seats[digit].since_ms || s->seats[digit].left))
+            broken(w, "restored session %u is in r%u, where it is not", s->serial, digit);
     }
 }
 

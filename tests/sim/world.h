@@ -39,7 +39,7 @@ struct message {
 
 /* What a client knows of a room, from what it has heard. */
 struct seat {
-    bool in, waits;
+    bool in, waits, left; /* left: by its own word */
     uint64_t epoch, next; /* the seq it must hear next; 0: any */
     size_t message;       /* for the page of this one */
     uint64_t since_ms;    /* 0: never in it */

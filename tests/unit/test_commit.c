@@ -6,6 +6,7 @@
 
 #include "commit.h"
 #include "memory.h"
+#include "record.h"
 #include "request.h"
 #include "rooms.h"
 
@@ -278,6 +279,141 @@ static void commit__who_rejoins_a_room_whose_deletion_fails_is_in_it_once(void *
     end(&f);
 }
 
+/* Something of the room is always on its way, so what is expected of it is never simply what is. */
+static void commit__a_room_that_could_not_be_made_is_not_expected_while_others_wait_for_it(void **state)
+{
+    chatroom_span none = {NULL, 0};
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    chatroom_request *maker = message(&f), *other = cr_request_new(&f.c, NULL, CHATROOM_MESSAGE);
+    assert_int_equal(chatroom_request_create_room(maker, a_room), CHATROOM_OK);
+    cr_commit(maker, CHATROOM_OK);
+    assert_int_equal(cr_request_append(other, a_room, none, chatroom_str("1"), none), CHATROOM_OK);
+    cr_commit(other, CHATROOM_OK);
+    complete(&f, 0, CHATROOM_EIO, 0);
+    assert_false(chatroom_room_exists(&f.c, a_room));
+    maker = message(&f);
+    assert_int_equal(chatroom_request_create_room(maker, a_room), CHATROOM_OK);
+    cr_commit(maker, CHATROOM_OK);
+    complete(&f, 1, CHATROOM_ENOENT, 0);
+    complete(&f, 2, CHATROOM_OK, 0);
+    assert_true(chatroom_room_exists(&f.c, a_room));
+    end(&f);
+}
+
+/* The deletion may fail or not: the join must make sure that there is a room. */
+static void commit__who_joins_a_room_that_is_being_deleted_makes_it_again(void **state)
+{
+    chatroom_connection other = {0};
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    join_room(&f);
+    other.c = &f.c;
+    other.open = true;
+    memset(other.id, 'B', CR_ID_SIZE);
+    chatroom_request *deletion = message(&f);
+    assert_int_equal(chatroom_request_delete_room(deletion, a_room), CHATROOM_OK);
+    cr_commit(deletion, CHATROOM_OK);
+    chatroom_request *first = message(&f), *second = cr_request_new(&f.c, &other, CHATROOM_MESSAGE);
+    assert_int_equal(chatroom_request_join(first, a_room), CHATROOM_OK);
+    cr_commit(first, CHATROOM_OK);
+    assert_int_equal(chatroom_request_join(second, a_room), CHATROOM_OK);
+    cr_commit(second, CHATROOM_OK);
+    for (size_t i = 1; i < 3; i++) {
+        assert_int_equal(tickets[i]->count, 2);
+        assert_int_equal(tickets[i]->writes[0].kind, CHATROOM_WRITE_ROOM);
+    }
+    complete(&f, 0, CHATROOM_OK, 0);
+    complete(&f, 1, CHATROOM_EIO, 0);
+    assert_int_equal(f.connection.room_count, 0);
+    complete(&f, 2, CHATROOM_OK, 0);
+    assert_int_equal(chatroom_room_members(&f.c, a_room), 1);
+    assert_true(chatroom_room_exists(&f.c, a_room));
+    cr_room_drop(&f.c, other.rooms);
+    end(&f);
+}
+
+static void commit__a_session_that_joins_and_leaves_in_one_request_is_stored_outside(void **state)
+{
+    struct cr_session_record record;
+    chatroom_span room;
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    chatroom_request *request = message(&f);
+    assert_int_equal(chatroom_request_join(request, a_room), CHATROOM_OK);
+    assert_int_equal(chatroom_request_leave(request, a_room), CHATROOM_OK);
+    cr_commit(request, CHATROOM_OK);
+    assert_int_equal(tickets[0]->writes[1].kind, CHATROOM_WRITE_SESSION);
+    assert_int_equal(cr_session_decode(tickets[0]->writes[1].value, &record), CHATROOM_OK);
+    assert_false(cr_session_next_room(&record.rooms, &room));
+    complete(&f, 0, CHATROOM_OK, 0);
+    end(&f);
+}
+
+static int64_t time_of(size_t n)
+{
+    struct chatroom_entry entry;
+
+    assert_int_equal(cr_entry_decode(tickets[n]->writes[0].value, &entry), CHATROOM_OK);
+    return entry.time_ms;
+}
+
+/* The first to be asked for is the last to be stored, and the clock goes back in between. */
+static void commit__times_rise_with_the_log_and_not_with_the_asking(void **state)
+{
+    chatroom_span none = {NULL, 0};
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    join_room(&f);
+    chatroom_request *requests[3];
+    for (size_t i = 0; i < 3; i++) {
+        requests[i] = cr_request_new(&f.c, NULL, CHATROOM_MESSAGE);
+        f.c.now.wall_ms = 1000 + (int64_t)i;
+        assert_int_equal(cr_request_append(requests[i], a_room, none, chatroom_str("1"), none), CHATROOM_OK);
+    }
+    cr_commit(requests[1], CHATROOM_OK);
+    f.c.now.wall_ms = 500;
+    cr_commit(requests[0], CHATROOM_OK);
+    f.c.now.wall_ms = 2000;
+    cr_commit(requests[2], CHATROOM_OK);
+    assert_int_equal(time_of(0), 1002);
+    assert_int_equal(time_of(1), 1002);
+    assert_int_equal(time_of(2), 2000);
+    for (size_t i = 0; i < 3; i++)
+        complete(&f, i, CHATROOM_OK, i + 1);
+    end(&f);
+}
+
+static void commit__a_busy_store_is_asked_again_for_the_end_of_a_session(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    chatroom_request *request = cr_request_new(&f.c, &f.connection, CHATROOM_DISCONNECT);
+    submit_result = CHATROOM_EAGAIN;
+    cr_commit(request, CHATROOM_OK);
+    assert_ptr_equal(f.c.ready, &f.connection);
+    assert_false(cr_commit_again(request));
+    assert_false(f.connection.over);
+    submit_result = CHATROOM_OK;
+    assert_true(cr_commit_again(request));
+    assert_int_equal(ticket_count, 1);
+    assert_int_equal(tickets[0]->count, 1);
+    assert_int_equal(tickets[0]->writes[0].kind, CHATROOM_ERASE_SESSION);
+    complete(&f, 0, CHATROOM_OK, 0);
+    assert_true(f.connection.over);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +424,11 @@ int main(void)
         cmocka_unit_test(commit__a_room_that_is_being_deleted_has_no_members_to_leave_it),
         cmocka_unit_test(commit__who_rejoins_a_room_whose_deletion_fails_is_in_it_once),
         cmocka_unit_test(commit__P2_entries_are_announced_in_the_order_of_the_store),
+        cmocka_unit_test(commit__a_room_that_could_not_be_made_is_not_expected_while_others_wait_for_it),
+        cmocka_unit_test(commit__who_joins_a_room_that_is_being_deleted_makes_it_again),
+        cmocka_unit_test(commit__a_session_that_joins_and_leaves_in_one_request_is_stored_outside),
+        cmocka_unit_test(commit__times_rise_with_the_log_and_not_with_the_asking),
+        cmocka_unit_test(commit__a_busy_store_is_asked_again_for_the_end_of_a_session),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

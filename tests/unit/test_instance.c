@@ -634,6 +634,49 @@ static void instance__calls_that_come_too_late_are_told(void **state)
     assert_int_equal(published, CHATROOM_ECLOSED);
 }
 
+static void note_and_call_again(void *arg, int status)
+{
+    struct world *w = arg;
+
+    assert_int_equal(status, CHATROOM_ECLOSED);
+    assert_int_equal(chatroom_post(w->c, chatroom_str("x"), chatroom_str("again"), note_and_call_again, w),
+                     CHATROOM_ECLOSED);
+}
+
+static void instance__calls_from_the_last_outcomes_are_refused_and_leave_nothing(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w, true);
+    assert_int_equal(chatroom_post(w.c, chatroom_str("x"), chatroom_str("post"), note_and_call_again, &w), CHATROOM_OK);
+    end(&w);
+}
+
+static int join_and_say(chatroom_request *request, void *arg)
+{
+    chatroom_span den = chatroom_str("den");
+
+    (void)arg;
+    assert_int_equal(chatroom_request_join(request, den), CHATROOM_OK);
+    return chatroom_request_publish(request, den, chatroom_str("\"new\""), chatroom_str(""));
+}
+
+/* The wire refuses to send to who has not been let in. */
+static void instance__who_joins_on_connect_is_let_in_before_it_hears_anything(void **state)
+{
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    assert_int_equal(chatroom_route(w.c, "$connect", join_and_say, NULL), CHATROOM_OK);
+    start(&w);
+    size_t ann = connected(&w);
+    assert_hears(&w, ann, "\"new\"");
+    end(&w);
+}
+
 /* ---- stopping ---- */
 
 static void instance__stop_closes_with_1001_and_every_disconnect_runs(void **state)
@@ -779,6 +822,8 @@ int main(void)
         cmocka_unit_test(instance__a_route_may_have_a_limit_of_its_own),
         cmocka_unit_test(instance__calls_from_elsewhere_take_hold_in_the_next_step),
         cmocka_unit_test(instance__calls_that_come_too_late_are_told),
+        cmocka_unit_test(instance__calls_from_the_last_outcomes_are_refused_and_leave_nothing),
+        cmocka_unit_test(instance__who_joins_on_connect_is_let_in_before_it_hears_anything),
         cmocka_unit_test(instance__stop_closes_with_1001_and_every_disconnect_runs),
         cmocka_unit_test(instance__stop_waits_for_a_deferred_answer_but_not_forever),
         cmocka_unit_test(instance__the_store_is_closed_before_the_transport_that_it_wakes),
