@@ -3,7 +3,6 @@
  */
 #include "commit.h"
 #include "connection.h"
-#include "frame.h"
 #include "memory.h"
 #include "request.h"
 
@@ -82,7 +81,7 @@ static int send_text(chatroom *c, chatroom_span connection_id, chatroom_span tex
 
     if (!to || !to->peer || !to->open)
         return CHATROOM_EGONE;
-    frame = cr_frame_new(&c->alloc, CHATROOM_TEXT_MESSAGE, text, c->config.limits.frame_bytes);
+    frame = chatroom_frame_new(&c->alloc, CHATROOM_TEXT_MESSAGE, text, c->config.limits.frame_bytes);
     if (!frame)
         return CHATROOM_ENOMEM;
     result = c->transport.ops->send(c->transport.self, to->peer, frame);

@@ -1,6 +1,5 @@
 #include "request.h"
 
-#include "frame.h"
 #include "memory.h"
 #include "record.h"
 #include "rooms.h"
@@ -88,7 +87,7 @@ static int add_message(chatroom_request *request, enum cr_effect_kind what, stru
 
     if (kind == CHATROOM_TEXT_MESSAGE && !chatroom_utf8_valid(message))
         return CHATROOM_EINVAL;
-    frame = cr_frame_new(&request->c->alloc, kind, message, request->c->config.limits.frame_bytes);
+    frame = chatroom_frame_new(&request->c->alloc, kind, message, request->c->config.limits.frame_bytes);
     if (!frame)
         return CHATROOM_ENOMEM;
     effect = room ? add_for_room(request, what, room) : add(request, what);

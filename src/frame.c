@@ -1,6 +1,6 @@
-#include "frame.h"
-
 #include "memory.h"
+
+#include <chatroom/transport.h>
 
 #include <stdatomic.h>
 
@@ -64,22 +64,25 @@ static void encode(chatroom_frame *frame, chatroom_span payload)
     } while (done < payload.size);
 }
 
-chatroom_frame *cr_frame_new(const struct chatroom_alloc *alloc, enum chatroom_message_kind kind, chatroom_span payload,
-                             size_t frame_bytes)
+chatroom_frame *chatroom_frame_new(const struct chatroom_alloc *alloc, enum chatroom_message_kind kind,
+                                   chatroom_span message, size_t frame_bytes)
 {
-    size_t fragment = frame_bytes > 0 ? frame_bytes : payload.size > 0 ? payload.size : 1;
-    size_t size = wire_size(payload.size, fragment);
-    chatroom_frame *frame = cr_resize(alloc, NULL, 0, sizeof *frame + size);
+    size_t fragment = frame_bytes > 0 ? frame_bytes : message.size > 0 ? message.size : 1;
+    size_t size = wire_size(message.size, fragment);
+    chatroom_frame *frame;
 
+    if (!alloc)
+        alloc = &cr_default_alloc;
+    frame = cr_resize(alloc, NULL, 0, sizeof *frame + size);
     if (!frame)
         return NULL;
     atomic_init(&frame->references, 1);
     frame->alloc = *alloc;
     frame->kind = kind;
-    frame->payload_size = payload.size;
+    frame->payload_size = message.size;
     frame->fragment_size = fragment;
     frame->wire_size = size;
-    encode(frame, payload);
+    encode(frame, message);
     return frame;
 }
 

@@ -105,12 +105,13 @@ static int set_up(chatroom *c)
     return c->route_field ? take_random(c) : CHATROOM_ENOMEM;
 }
 
+/* The store first: until it is closed, its threads complete tickets and wake the transport. */
 static void close_backends(const struct chatroom_store *store, const struct chatroom_transport *transport)
 {
-    if (transport->ops)
-        transport->ops->close_all(transport->self);
     if (store->ops)
         store->ops->close(store->self);
+    if (transport->ops)
+        transport->ops->close_all(transport->self);
 }
 
 /* A program that was built with a shorter struct gets the defaults for the rest. */

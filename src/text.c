@@ -1,6 +1,5 @@
 #include "text.h"
 
-#include "frame.h"
 #include "memory.h"
 
 /* Writes into the instance's scratch, again with more of it if the text did not fit. */
@@ -39,7 +38,7 @@ chatroom_frame *cr_text_entry(chatroom *c, const struct chatroom_entry *entry)
 
     if (write_text(c, write_entry, entry, &text) != CHATROOM_OK)
         return NULL;
-    return cr_frame_new(&c->alloc, CHATROOM_TEXT_MESSAGE, text, c->config.limits.frame_bytes);
+    return chatroom_frame_new(&c->alloc, CHATROOM_TEXT_MESSAGE, text, c->config.limits.frame_bytes);
 }
 
 int cr_text_refusal(chatroom *c, const struct chatroom_refusal *refusal, chatroom_span *ret_text)

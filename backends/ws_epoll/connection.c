@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- lists
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
 
 void ws_list_add(struct ws_transport *t, struct ws_connection *c, enum ws_list_name list)
 {
@@ -34,8 +33,7 @@ struct ws_connection *ws_list_pop(struct ws_connection **list, enum ws_list_name
     return c;
 }
 
-/* ---- the beginning
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the beginning ----------------------------------------------------------------------------------------------- */
 
 static struct ws_connection *create(struct ws_transport *t, int fd)
 {
@@ -105,8 +103,7 @@ void ws_connection_refuse(struct ws_transport *t, int fd, uint16_t status, const
     ws_http_refuse(t, c, (struct ws_refusal){status, later[t->refusals % 5], message}, false);
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 void ws_connection_lose(struct ws_transport *t, struct ws_connection *c, enum ws_loss loss)
 {
@@ -191,8 +188,7 @@ void ws_connection_end(struct ws_transport *t, struct ws_connection *c, bool res
     free(c->postponed);
     free(c->farewell);
     uncount(t, c);
-    c->next[WS_LOST] = t->graveyard;
-    t->graveyard = c;
+    ws_list_add(t, c, WS_GRAVE);
 }
 
 static void log_slow(struct ws_transport *t, const struct ws_connection *c)
@@ -223,20 +219,17 @@ void ws_connections_end_lost(struct ws_transport *t)
 
 void ws_connections_bury(struct ws_transport *t)
 {
-    struct ws_connection **at = &t->graveyard, *c;
+    struct ws_connection *dead = ws_list_take(t, WS_GRAVE), *c;
 
-    while ((c = *at)) {
-        if (c->listed[WS_DUE] || c->listed[WS_READY]) {
-            at = &c->next[WS_LOST];
-            continue;
-        }
-        *at = c->next[WS_LOST];
-        free(c);
+    while ((c = ws_list_pop(&dead, WS_GRAVE))) {
+        if (c->listed[WS_DUE] || c->listed[WS_READY] || c->listed[WS_LOST])
+            ws_list_add(t, c, WS_GRAVE);
+        else
+            free(c);
     }
 }
 
-/* ---- deadlines
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- deadlines --------------------------------------------------------------------------------------------------- */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {

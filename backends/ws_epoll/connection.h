@@ -48,7 +48,8 @@ enum ws_loss { WS_KEPT, WS_LOST_NETWORK, WS_LOST_MEMORY, WS_LOST_SLOW };
 enum ws_list_name {
     WS_DUE,   /* has something for flush() to do */
     WS_READY, /* has input that was received and has not been looked at */
-    WS_LOST,  /* to be ended by the next step; then: to be freed */
+    WS_LOST,  /* to be ended by the next step */
+    WS_GRAVE, /* dead: freed when no other list names it */
     WS_LISTS,
 };
 
@@ -116,7 +117,6 @@ struct ws_transport {
     uint64_t refusals_logged_at;
     struct ws_timers timers; /* one of each connection: it is also the list of all */
     struct ws_connection *lists[WS_LISTS];
-    struct ws_connection *graveyard;
     struct ws_readers readers;
     struct ws_spares spares;
     struct ws_addresses addresses;
@@ -135,8 +135,7 @@ static inline uint64_t ws_after(uint64_t from, uint64_t ms)
     return from + ms * 1000000;
 }
 
-/* ---- connection.c
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- connection.c ------------------------------------------------------------------------------------------------ */
 
 /* Takes fd over, and the count at the address. Out of memory: it is closed. */
 void ws_connection_new(struct ws_transport *t, int fd, struct ws_address *address);
@@ -173,8 +172,7 @@ void ws_connection_expire(struct ws_transport *t, struct ws_connection *c);
 void ws_connections_end_lost(struct ws_transport *t);
 void ws_connections_bury(struct ws_transport *t);
 
-/* ---- http.c
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- http.c ------------------------------------------------------------------------------------------------------ */
 
 /* The next octets of a request head. */
 void ws_http_input(struct ws_transport *t, struct ws_connection *c, const uint8_t *bytes, size_t size);
@@ -183,16 +181,14 @@ void ws_http_accept(struct ws_transport *t, struct ws_connection *c, const struc
 /* An answer of our own, and the end. */
 void ws_http_refuse(struct ws_transport *t, struct ws_connection *c, struct ws_refusal refusal, bool head_only);
 
-/* ---- input.c
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- input.c ----------------------------------------------------------------------------------------------------- */
 
 /* epoll says that there is something. */
 void ws_input_event(struct ws_transport *t, struct ws_connection *c, uint32_t events);
 /* Goes on with what is postponed, then with what is held. */
 void ws_input_held(struct ws_transport *t, struct ws_connection *c);
 
-/* ---- output.c
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- output.c ---------------------------------------------------------------------------------------------------- */
 
 /* As the op of that name. */
 int ws_output_send(struct ws_transport *t, struct ws_connection *c, chatroom_frame *frame);

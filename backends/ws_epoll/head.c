@@ -245,8 +245,7 @@ uint16_t ws_head_parse(chatroom_span bytes, size_t target_most, struct ws_head *
     return status;
 }
 
-/* ---- looking things up
- * ------------------------------------------------------------------------------------------------ */
+/* ---- looking things up ------------------------------------------------------------------------------------------- */
 
 bool ws_head_field(const struct ws_head *head, const char *name, size_t n, chatroom_span *ret_value)
 {

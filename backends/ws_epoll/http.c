@@ -6,8 +6,7 @@
 
 #define HEAD_MOST (512 + WS_FILE_FIELDS_MOST)
 
-/* ---- answers
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 static const char *phrase(unsigned status)
 {
@@ -74,8 +73,7 @@ void ws_http_refuse(struct ws_transport *t, struct ws_connection *c, struct ws_r
     answer(t, c, refusal.status, fields, chatroom_bytes(body, (size_t)size), false, head_only);
 }
 
-/* ---- plain HTTP
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- plain HTTP -------------------------------------------------------------------------------------------------- */
 
 static const struct chatroom_ws_file *find_file(const struct ws_transport *t, chatroom_span path)
 {
@@ -138,8 +136,7 @@ static void serve(struct ws_transport *t, struct ws_connection *c, const struct 
         ws_http_refuse(t, c, (struct ws_refusal){404, "", "There is nothing here."}, head_only);
 }
 
-/* ---- upgrades
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- upgrades ---------------------------------------------------------------------------------------------------- */
 
 static void ask_core(struct ws_transport *t, struct ws_connection *c, const struct ws_head *head)
 {
@@ -252,8 +249,7 @@ void ws_http_accept(struct ws_transport *t, struct ws_connection *c, const struc
     answer(t, c, a->status, fields, a->body, false, false);
 }
 
-/* ---- the request head
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the request head -------------------------------------------------------------------------------------------- */
 
 static bool keep(struct ws_connection *c, const uint8_t *bytes, size_t size)
 {

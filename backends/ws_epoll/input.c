@@ -7,8 +7,7 @@
 #define PING_BURST    20      /* T08 */
 #define PING_EVERY_MS 100
 
-/* ---- frames
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- frames ------------------------------------------------------------------------------------------------------ */
 
 /* A token bucket, kept as the time at which it is full again. */
 static bool pings_too_fast(struct ws_transport *t, struct ws_connection *c)
@@ -156,8 +155,7 @@ static void take_frames(struct ws_transport *t, struct ws_connection *c, struct 
         note_partial(t, c, ended);
 }
 
-/* ---- octets
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- octets ------------------------------------------------------------------------------------------------------ */
 
 static void hold(struct ws_transport *t, struct ws_connection *c, const struct ws_input *input)
 {

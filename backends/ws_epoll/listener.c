@@ -18,8 +18,7 @@
 #define SEND_BUFFER    65536
 #define UNSENT_MOST    16384 /* TCP_NOTSENT_LOWAT: what waits, waits with us, where pongs can overtake it */
 
-/* ---- addresses
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- addresses --------------------------------------------------------------------------------------------------- */
 
 /* "PORT" in decimal. */
 static bool parse_port(const char *text, in_port_t *ret_port)
@@ -86,8 +85,7 @@ static void write_text(struct ws_listener *listener, const union ws_socket_addre
         snprintf(listener->text, sizeof listener->text, "unix:%s", address->local.sun_path);
 }
 
-/* ---- opening
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static int complain(struct chatroom_error *error, const char *text, int why)
 {
@@ -188,8 +186,7 @@ void ws_listener_close(struct ws_listener *listener)
         unlink(listener->text + strlen("unix:")); /* gone already: just as well */
 }
 
-/* ---- accepting
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- accepting --------------------------------------------------------------------------------------------------- */
 
 int ws_listeners_watch(struct ws_transport *t)
 {

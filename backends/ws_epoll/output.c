@@ -12,16 +12,48 @@ void ws_output_due(struct ws_transport *t, struct ws_connection *c)
     }
 }
 
+/* False: the connection is broken. */
+static bool write_out(struct ws_transport *t, struct ws_connection *c)
+{
+    while (!ws_queue_empty(&c->out)) {
+        struct msghdr message = {.msg_iov = t->pieces};
+        ssize_t written;
+
+        message.msg_iovlen = ws_queue_gather(&c->out, t->pieces, WS_IOV_MOST);
+        written = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return errno == EAGAIN;
+        ws_queue_advance(&c->out, &t->spares, (size_t)written);
+    }
+    return true;
+}
+
+static bool has_place(const struct ws_transport *t, const struct ws_connection *c, size_t charge)
+{
+    return charge <= t->options.queue_bytes && c->out.charge <= t->options.queue_bytes - charge;
+}
+
+/* What one step has for it may be more than the limit: it is slow only if the kernel does not take it. */
+static bool make_place(struct ws_transport *t, struct ws_connection *c, size_t charge)
+{
+    if (!has_place(t, c, charge) && !ws_blocked(c) && !write_out(t, c)) {
+        ws_connection_lose(t, c, WS_LOST_NETWORK);
+        return false;
+    }
+    if (has_place(t, c, charge))
+        return true;
+    ws_connection_lose(t, c, WS_LOST_SLOW);
+    return false;
+}
+
 int ws_output_send(struct ws_transport *t, struct ws_connection *c, chatroom_frame *frame)
 {
-    size_t charge = ws_queue_charge(chatroom_frame_wire(frame).size);
-
     if (c->state != WS_OPEN || c->lost)
         return CHATROOM_EGONE;
-    if (charge > t->options.queue_bytes || c->out.charge > t->options.queue_bytes - charge) {
-        ws_connection_lose(t, c, WS_LOST_SLOW);
+    if (!make_place(t, c, ws_queue_charge(chatroom_frame_wire(frame).size)))
         return CHATROOM_EAGAIN;
-    }
     if (ws_queue_frame(&c->out, &t->spares, frame))
         return CHATROOM_ENOMEM;
     c->messaged_at = t->now.mono_ns;
@@ -57,26 +89,7 @@ void ws_output_close(struct ws_transport *t, struct ws_connection *c, uint16_t c
     ws_output_due(t, c);
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------------------------ */
-
-/* False: the connection is broken. */
-static bool write_out(struct ws_transport *t, struct ws_connection *c)
-{
-    while (!ws_queue_empty(&c->out)) {
-        struct msghdr message = {.msg_iov = t->pieces};
-        ssize_t written;
-
-        message.msg_iovlen = ws_queue_gather(&c->out, t->pieces, WS_IOV_MOST);
-        written = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return errno == EAGAIN;
-        ws_queue_advance(&c->out, &t->spares, (size_t)written);
-    }
-    return true;
-}
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* Everything is written: the time to wait for the peer begins; when there is nothing to wait for, it ends. */
 static void written(struct ws_transport *t, struct ws_connection *c)

@@ -18,7 +18,7 @@ size_t ws_queue_charge(size_t size)
     return size + sizeof(struct ws_piece);
 }
 
-/* ---- pieces ----------------------------------------------------------------------------------------------------- */
+/* ---- pieces ------------------------------------------------------------------------------------------------------ */
 
 static struct ws_piece *shared_piece(struct ws_spares *spares, chatroom_frame *frame)
 {

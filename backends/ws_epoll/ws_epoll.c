@@ -9,8 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* ---- opening
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static int fail_system(struct chatroom_error *error, const char *what)
 {
@@ -56,8 +55,7 @@ static int open_transport(void *self, chatroom_transport_port *port, struct chat
     return rc;
 }
 
-/* ---- connections
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- connections ------------------------------------------------------------------------------------------------- */
 
 static void accept_peer(void *self, void *peer, const struct chatroom_answer *answer)
 {
@@ -105,8 +103,7 @@ static void group_free(void *self, void *group)
     ws_group_free(group);
 }
 
-/* ---- the loop
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 static int epoll_of(void *self)
 {
@@ -213,8 +210,7 @@ static bool busy(void *self)
     return ((struct ws_transport *)self)->writing_count > 0;
 }
 
-/* ---- the end
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 static void stop(void *self)
 {
@@ -231,6 +227,12 @@ static void close_descriptor(int fd)
         close(fd);
 }
 
+static void empty(struct ws_connection *list, enum ws_list_name name)
+{
+    while (ws_list_pop(&list, name))
+        continue;
+}
+
 static void close_all(void *self)
 {
     struct ws_transport *t = self;
@@ -239,10 +241,9 @@ static void close_all(void *self)
     stop(t);
     while ((first = ws_timers_first(&t->timers)))
         ws_connection_end(t, (struct ws_connection *)((char *)first - offsetof(struct ws_connection, timer)), false);
-    for (struct ws_connection *c = t->graveyard, *next; c; c = next) {
-        next = c->next[WS_LOST];
-        free(c);
-    }
+    for (int list = 0; list < WS_GRAVE; list++)
+        empty(ws_list_take(t, list), list);
+    ws_connections_bury(t);
     close_descriptor(t->epoll);
     close_descriptor(t->wake_fd);
     close_descriptor(t->reserve);
@@ -254,8 +255,7 @@ static void close_all(void *self)
     free(t);
 }
 
-/* ---- making one
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- making one -------------------------------------------------------------------------------------------------- */
 
 static const struct chatroom_transport_ops ops = {
     CHATROOM_TRANSPORT_OPS,

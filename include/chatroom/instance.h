@@ -111,10 +111,12 @@ CHATROOM_API bool chatroom_stopped(const chatroom *c);
 /* Any thread: asks for chatroom_stop() in the next step. Not for a signal handler. */
 CHATROOM_API void chatroom_ask_stop(chatroom *c);
 
-/* Closes transport and store and releases everything. NULL is fine. No other thread may be inside the library. */
+/* Closes the store, then the transport, and releases everything. NULL is fine. No other thread may be inside the library. */
 CHATROOM_API void chatroom_free(chatroom *c);
 
 /* ---- from any thread --------------------------------------------------------------------------------------------- */
+
+/* All of these answer ECLOSED once chatroom_free() has begun, and their done() hears ECLOSED if that overtook them. */
 
 /* Hears, on the owner's thread and once, how an asynchronous call ended. */
 typedef void chatroom_outcome_fn(void *arg, int status);

@@ -42,6 +42,13 @@ enum chatroom_party {
  */
 typedef struct chatroom_frame chatroom_frame;
 
+/*
+ * A frame with a copy of message and one reference. frame_bytes > 0 cuts it into fragments with at most that much payload.
+ * alloc is copied and must work for as long as the frame lives; NULL: malloc() and free(). NULL: out of memory. The core makes
+ * the frames; a transport needs this for its own tests. Any thread.
+ */
+CHATROOM_API chatroom_frame *chatroom_frame_new(const struct chatroom_alloc *alloc, enum chatroom_message_kind kind,
+                                                chatroom_span message, size_t frame_bytes);
 CHATROOM_API chatroom_frame *chatroom_frame_ref(chatroom_frame *frame);
 /* The last one frees it. NULL is fine. */
 CHATROOM_API void chatroom_frame_unref(chatroom_frame *frame);

@@ -57,8 +57,7 @@ void *__wrap_realloc(void *memory, size_t size)
     return refuses() ? NULL : __real_realloc(memory, size);
 }
 
-/* ---- the conversation
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the conversation -------------------------------------------------------------------------------------------- */
 
 static struct chatroom_transport_port port;
 static void *group;

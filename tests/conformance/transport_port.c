@@ -1,8 +1,5 @@
 #include "transport_port.h"
 
-#include "frame.h"
-#include "memory.h"
-
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +94,7 @@ void port_refuse(struct chatroom_connection *connection, uint16_t status, const 
 
 int port_send(struct chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
 {
-    chatroom_frame *frame = cr_frame_new(&cr_default_alloc, kind, message, 0);
+    chatroom_frame *frame = chatroom_frame_new(NULL, kind, message, 0);
     int rc = CHATROOM_ENOMEM;
 
     if (frame)

@@ -6,8 +6,6 @@
 
 #include "transport_suite.h"
 
-#include "frame.h"
-
 #include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
@@ -40,8 +38,7 @@ static struct {
     bool inside_step;
 } heard;
 
-/* ---- counting
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- counting ---------------------------------------------------------------------------------------------------- */
 
 static void *count_frames(void *arg, void *memory, size_t old_size, size_t size)
 {
@@ -69,12 +66,11 @@ static size_t count_descriptors(void)
     return count;
 }
 
-/* ---- the port
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- the port ---------------------------------------------------------------------------------------------------- */
 
 static int send_to(chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
 {
-    chatroom_frame *frame = cr_frame_new(&counting, kind, message, 0);
+    chatroom_frame *frame = chatroom_frame_new(&counting, kind, message, 0);
     int rc;
 
     assert_non_null(frame);
@@ -150,8 +146,7 @@ static void some_turns(void)
         turn();
 }
 
-/* ---- clients
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- clients ----------------------------------------------------------------------------------------------------- */
 
 static struct client *begin_client(void)
 {
@@ -228,8 +223,7 @@ static int end(void **state)
     return port.count != 0 || frames_alive != 0 || count_descriptors() != descriptors;
 }
 
-/* ---- opening
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static void opening__is_answered_later_and_what_came_meanwhile_is_kept(void **state)
 {
@@ -289,8 +283,7 @@ static void opening__client_that_goes_meanwhile_is_reported_at_the_latest_when_i
     assert_int_equal(heard.by, CHATROOM_BY_NETWORK);
 }
 
-/* ---- messages
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 static void message__comes_whole_with_its_kind(void **state)
 {
@@ -333,7 +326,7 @@ static void send__references_are_shared_and_given_back(void **state)
 {
     struct client *first, *second;
     chatroom_connection *a = open_client(&first), *b = open_client(&second);
-    chatroom_frame *frame = cr_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str("to both"), 0);
+    chatroom_frame *frame = chatroom_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str("to both"), 0);
 
     (void)state;
     assert_non_null(frame);
@@ -362,8 +355,7 @@ static void send__is_bounded_and_ends_with_whom_does_not_read(void **state)
     assert_receives(other, CHATROOM_TEXT_MESSAGE, chatroom_str("well"));
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 static void close__goes_behind_what_was_queued(void **state)
 {
@@ -447,12 +439,11 @@ static void close_all__ends_everyone(void **state)
     /* end() does it, and counts what is left */
 }
 
-/* ---- groups
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- groups ------------------------------------------------------------------------------------------------------ */
 
 static void send_to_group(void *group, const char *text)
 {
-    chatroom_frame *frame = cr_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str(text), 0);
+    chatroom_frame *frame = chatroom_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str(text), 0);
 
     assert_non_null(frame);
     port.transport.ops->group_send(port.transport.self, group, frame);
@@ -519,8 +510,7 @@ static void group__member_that_closes_is_passed_over(void **state)
     ops->group_free(port.transport.self, group);
 }
 
-/* ---- the loop
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 static void *wake(void *arg)
 {

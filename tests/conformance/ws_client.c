@@ -1,6 +1,6 @@
 #include "ws_client.h"
 
-#include "wire.h"
+#include "ws_frames.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -91,8 +91,7 @@ void ws_client_cut(struct ws_client *client)
     client->ended = true;
 }
 
-/* ---- sending
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------------------------------- */
 
 static void append(char **text, size_t *size, size_t *capacity, const void *octets, size_t more)
 {
@@ -144,8 +143,7 @@ static void write_some(struct ws_client *client)
         drop(client->out, &client->out_size, (size_t)written);
 }
 
-/* ---- receiving
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- receiving --------------------------------------------------------------------------------------------------- */
 
 static void read_some(struct ws_client *client)
 {

@@ -30,6 +30,10 @@ class Size(unittest.TestCase):
             program = source.read().split("*/", 1)[1].splitlines()
         self.assertLessEqual(len([line for line in program if line.strip()]), 40)
 
+    def test_readme_shows_it_as_it_is(self):
+        with open(os.environ["TINYROOM_SOURCE"]) as source, open(os.environ["README"]) as readme:
+            self.assertIn("```c\n" + source.read().split("*/\n", 1)[1] + "```\n", readme.read())
+
 
 class Conversation:
     def __init__(self, url):

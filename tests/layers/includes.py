@@ -105,6 +105,9 @@ class Tree:
             self.check_customers(examples, own=False)
             for folder in sorted(path for path in examples.iterdir() if path.is_dir()):
                 self.check_customers(folder)
+        conformance = self.root / 'tests/conformance'  # through the public headers alone
+        if conformance.is_dir():
+            self.check_customers(conformance)
         return self.complaints
 
 

@@ -1,9 +1,11 @@
 """
-What the binaries may need and show. Usage: symbols.py STATIC_LIBRARY SHARED_LIBRARY; prints every symbol that breaks a rule.
+What the binaries may need and show. Usage: symbols.py STATIC_LIBRARY SHARED_LIBRARY INCLUDE; prints every symbol that breaks
+a rule.
 
 The core, whose objects have names that begin with src_, needs nothing from below but memory and has no state of its own;
-no backend needs what the core hides, nor another backend's; the shared library shows chatroom_* and nothing else.
+no backend needs what the core hides, nor another backend's; the shared library shows chatroom_* and nothing else, and all that the public headers declare.
 """
+import pathlib
 import re
 import subprocess
 import sys
@@ -53,7 +55,12 @@ def state(defined):
                   if kind == 'C' or section.startswith('.') and not READ_ONLY.match(section))
 
 
-def check(static_library, shared_library):
+def declared(include):
+    for header in sorted(pathlib.Path(include).rglob('*.h')):
+        yield from re.findall(r'^CHATROOM_API[^;(]*?\b(\w+)\(', header.read_text(), re.M)
+
+
+def check(static_library, shared_library, include):
     complaints = []
     members = objects(static_library)
     homes = {symbol: part_of(name) for name, (defined, _) in members.items()
@@ -70,13 +77,14 @@ def check(static_library, shared_library):
                 complaints.append('%s: the core may not use %s' % (name, symbol))
             if home != 'src' and homes.get(symbol, home) != home and not symbol.startswith('chatroom_'):
                 complaints.append('%s: reaches into %s: %s' % (name, homes[symbol], symbol))
-    for line in nm('--dynamic', '--defined-only', '--format=posix', shared_library).splitlines():
-        if not line.startswith('chatroom_'):
-            complaints.append('%s: exports %s' % (shared_library, line.split()[0]))
+    exported = {line.split()[0] for line in
+                nm('--dynamic', '--defined-only', '--format=posix', shared_library).splitlines()}
+    complaints += ['%s: exports %s' % (shared_library, name) for name in sorted(exported) if not name.startswith('chatroom_')]
+    complaints += ['%s: lacks %s' % (shared_library, name) for name in declared(include) if name not in exported]
     return complaints
 
 
 if __name__ == '__main__':
-    found = check(sys.argv[1], sys.argv[2])
+    found = check(sys.argv[1], sys.argv[2], sys.argv[3])
     print('\n'.join(found))
     sys.exit(1 if found else 0)

@@ -31,6 +31,8 @@ TREE = {
     'examples/server/meson.build': "custom_target(output: 'page.h')\n",
     'examples/server/main.c': '#include "options.h"\n#include "page.h"\n#include <ini.h>\n#include <chatroom/backend/lmdb.h>\n',
     'examples/server/options.h': '#include <stdbool.h>\n',
+    'tests/conformance/test_lmdb.c': '#include "suite.h"\n#include <chatroom/backend/lmdb.h>\n#include <cmocka.h>\n',
+    'tests/conformance/suite.h': '#include <chatroom/store.h>\n',
 }
 
 FORBIDDEN = [  # a file, and what it may not include
@@ -73,6 +75,9 @@ FORBIDDEN = [  # a file, and what it may not include
     ('examples/tinyroom.c', '<src/map.h>'),
     ('examples/server/main.c', '"../../src/map.h"'),
     ('examples/server/main.c', '"map.h"'),
+    ('tests/conformance/test_lmdb.c', '"map.h"'),
+    ('tests/conformance/test_lmdb.c', '"../../src/map.h"'),
+    ('tests/conformance/suite.h', '<src/map.h>'),
 ]
 
 
@@ -101,7 +106,7 @@ class Includes(unittest.TestCase):
 
 
 class Symbols(unittest.TestCase):
-    def check(self, core='', backend='', other=''):
+    def check(self, core='', backend='', other='', header=''):
         """The complaints about a library of three objects."""
         good = '__attribute__((visibility("hidden"))) void *cr_hidden(void *p, unsigned long n);' \
                'void *cr_hidden(void *p, unsigned long n) { return __builtin_memset(p, 0, n); }' \
@@ -115,7 +120,9 @@ class Symbols(unittest.TestCase):
             names = ['src_room.o', 'backends_lmdb_lmdb.o', 'backends_ws_epoll_loop.o']
             subprocess.run(['ar', 'rc', 'lib.a', *names], cwd=folder, check=True)
             subprocess.run(['cc', '-shared', '-o', 'lib.so', *names], cwd=folder, check=True)
-            return symbols.check(folder + '/lib.a', folder + '/lib.so')
+            pathlib.Path(folder, 'include').mkdir()
+            pathlib.Path(folder, 'include/word.h').write_text('CHATROOM_API const char *chatroom_word(int i);\n' + header)
+            return symbols.check(folder + '/lib.a', folder + '/lib.so', folder + '/include')
 
     def assert_noticed(self, text, **sources):
         found = self.check(**sources)
@@ -151,6 +158,11 @@ class Symbols(unittest.TestCase):
         hidden = '__attribute__((visibility("hidden"))) '
         self.assert_noticed('reaches into ws_epoll: ws_hidden', other=hidden + 'int ws_hidden(void) { return 1; }',
                             backend='int ws_hidden(void); int chatroom_do(void) { return ws_hidden(); }')
+
+    def test_declaration_without_its_function_is_noticed(self):
+        for header in ('CHATROOM_API int chatroom_gone(void);', 'CHATROOM_API void *\nchatroom_gone(int a,\n int b);'):
+            with self.subTest(header):
+                self.assert_noticed('lacks chatroom_gone', header=header)
 
     def test_export_without_the_prefix_is_noticed(self):
         self.assert_noticed('exports room_make', core='int room_make(void); int room_make(void) { return 1; }')

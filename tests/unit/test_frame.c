@@ -4,8 +4,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "frame.h"
 #include "memory.h"
+
+#include <chatroom/transport.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static chatroom_frame *frame_of(size_t size, size_t frame_bytes)
     assert_non_null(payload);
     for (size_t i = 0; i < size; i++)
         payload[i] = (char)(i * 7);
-    frame = cr_frame_new(&cr_default_alloc, CHATROOM_TEXT_MESSAGE, chatroom_bytes(payload, size), frame_bytes);
+    frame = chatroom_frame_new(&cr_default_alloc, CHATROOM_TEXT_MESSAGE, chatroom_bytes(payload, size), frame_bytes);
     free(payload);
     assert_non_null(frame);
     return frame;
@@ -103,7 +104,7 @@ static void frame__out_of_memory_is_null(void **state)
     const struct chatroom_alloc none = {no_memory, NULL};
 
     (void)state;
-    assert_null(cr_frame_new(&none, CHATROOM_TEXT_MESSAGE, chatroom_str("x"), 0));
+    assert_null(chatroom_frame_new(&none, CHATROOM_TEXT_MESSAGE, chatroom_str("x"), 0));
 }
 
 int main(void)

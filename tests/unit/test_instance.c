@@ -717,6 +717,48 @@ static void instance__stop_waits_for_a_deferred_answer_but_not_forever(void **st
     end(&w);
 }
 
+static char closed_in_order[16];
+static struct chatroom_store_ops memory_ops;
+static struct chatroom_transport_ops wire_ops;
+
+static void close_store(void *self)
+{
+    strcat(closed_in_order, "store ");
+    const struct chatroom_store inner = {&memory_ops, self};
+    inner.ops->close(inner.self);
+}
+
+static void close_transport(void *self)
+{
+    strcat(closed_in_order, "wire ");
+    const struct chatroom_transport inner = {&wire_ops, self};
+    inner.ops->close_all(inner.self);
+}
+
+/* Threads of a store wake the transport until close() has returned. */
+static void instance__the_store_is_closed_before_the_transport_that_it_wakes(void **state)
+{
+    struct chatroom_store_ops store;
+    struct chatroom_transport_ops transport;
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    memory_ops = *w.config.store.ops;
+    wire_ops = *w.config.transport.ops;
+    store = memory_ops;
+    store.close = close_store;
+    transport = wire_ops;
+    transport.close_all = close_transport;
+    w.config.store.ops = &store;
+    w.config.transport.ops = &transport;
+    closed_in_order[0] = '\0';
+    make(&w);
+    start(&w);
+    end(&w);
+    assert_string_equal(closed_in_order, "store wire ");
+}
+
 static void instance__two_of_them_do_not_know_each_other(void **state)
 {
     struct world one, other;
@@ -784,6 +826,7 @@ int main(void)
         cmocka_unit_test(instance__who_joins_on_connect_is_let_in_before_it_hears_anything),
         cmocka_unit_test(instance__stop_closes_with_1001_and_every_disconnect_runs),
         cmocka_unit_test(instance__stop_waits_for_a_deferred_answer_but_not_forever),
+        cmocka_unit_test(instance__the_store_is_closed_before_the_transport_that_it_wakes),
         cmocka_unit_test(instance__two_of_them_do_not_know_each_other),
         cmocka_unit_test(instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_nothing),
     };

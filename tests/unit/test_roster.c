@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "frame.h"
 #include "memory.h"
 #include "roster.h"
 
@@ -139,7 +138,7 @@ static void on_overflow(void *arg, struct cr_member *member)
 
 static void say(struct room *room, char letter, uint64_t seq)
 {
-    chatroom_frame *frame = cr_frame_new(&alloc, CHATROOM_TEXT_MESSAGE, chatroom_bytes(&letter, 1), 0);
+    chatroom_frame *frame = chatroom_frame_new(&alloc, CHATROOM_TEXT_MESSAGE, chatroom_bytes(&letter, 1), 0);
 
     assert_non_null(frame);
     cr_roster_send(&room->roster, frame, seq, on_overflow, room);

@@ -6,7 +6,7 @@
 
 #include "assembler.h"
 
-#include "wire.h"
+#include "ws_frames.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -194,8 +194,7 @@ static void assembler__fails_at_the_first_octet_that_is_not_utf8(void **state)
     ws_assembler_fini(&assembler, &readers);
 }
 
-/* ---- rules
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- rules ------------------------------------------------------------------------------------------------------- */
 
 static void assert_fails(uint16_t code, const uint8_t *octets, size_t size)
 {
@@ -378,8 +377,7 @@ static void assembler__big_message_in_any_cut_is_whole(void **state)
     }
 }
 
-/* ---- Close
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Close ------------------------------------------------------------------------------------------------------- */
 
 static void assembler__close_codes_by_the_rule(void **state)
 {

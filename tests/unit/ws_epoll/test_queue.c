@@ -6,7 +6,6 @@
 
 #include "queue.h"
 
-#include "frame.h"
 #include "memory.h"
 
 #include <stdio.h>
@@ -52,7 +51,7 @@ static int end(void **state)
 
 static void put(const char *text)
 {
-    chatroom_frame *frame = cr_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str(text), 0);
+    chatroom_frame *frame = chatroom_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str(text), 0);
 
     assert_non_null(frame);
     assert_int_equal(ws_queue_frame(&queue, &spares, frame), CHATROOM_OK);
@@ -99,7 +98,7 @@ static void queue__partial_writes_resume_at_the_right_octet(void **state)
 
 static void queue__frame_is_shared_and_not_copied(void **state)
 {
-    chatroom_frame *frame = cr_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str("shared"), 0);
+    chatroom_frame *frame = chatroom_frame_new(&counting, CHATROOM_TEXT_MESSAGE, chatroom_str("shared"), 0);
     struct ws_queue other = {0};
     struct iovec piece;
 

@@ -1,6 +1,6 @@
-/* wire.h: frames as a client sends them, right or wrong, for tests (RFC 6455, 5.2). */
-#ifndef WIRE_H
-#define WIRE_H
+/* ws_frames.h: frames as a client sends them, right or wrong, for tests (RFC 6455, 5.2). */
+#ifndef WS_FRAMES_H
+#define WS_FRAMES_H
 
 #include <stdint.h>
 #include <string.h>

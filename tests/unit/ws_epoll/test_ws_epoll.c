@@ -40,8 +40,7 @@ static struct {
     bool hold; /* openings are not answered */
 } heard;
 
-/* ---- both sides
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- both sides -------------------------------------------------------------------------------------------------- */
 
 static void on_opening(struct chatroom_connection *connection, const struct chatroom_request_head *head)
 {
@@ -221,8 +220,7 @@ static void expect_end(struct ws_client *client)
     assert_false(client->reset);
 }
 
-/* ---- HTTP
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- HTTP -------------------------------------------------------------------------------------------------------- */
 
 static const struct chatroom_ws_file files[] = {
     {"/", "Content-Type: text/html; charset=utf-8\r\nContent-Security-Policy: default-src 'self'\r\n", "<p>hello", 8},
@@ -384,8 +382,7 @@ static void opening__frames_sent_too_early_wait_for_the_answer(void **state)
     finish();
 }
 
-/* ---- deadlines
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- deadlines --------------------------------------------------------------------------------------------------- */
 
 static void T02_trickled_handshake_ends_at_the_deadline(void **state)
 {
@@ -546,8 +543,7 @@ static void deadline__is_exact_enough_not_to_spin(void **state)
     finish();
 }
 
-/* ---- limits
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- limits ------------------------------------------------------------------------------------------------------ */
 
 static void T08_ping_flood_is_closed_and_ten_a_second_are_not(void **state)
 {
@@ -619,6 +615,24 @@ static void F30_hard_limit_resets_and_says_so(void **state)
     client->reading = true;
     UNTIL(client->ended);
     assert_true(client->reset);
+    finish();
+}
+
+static void F30_much_in_one_step_is_no_slow_reader(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+    struct ws_client *client;
+    static char text[2000];
+
+    (void)state;
+    options.queue_bytes = 2 * sizeof text + 1000;
+    start(&options);
+    client = open_client();
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(port_send(port.connections, CHATROOM_BINARY_MESSAGE, chatroom_bytes(text, sizeof text)),
+                         CHATROOM_OK);
+    UNTIL(client->in_size >= 20 * sizeof text);
+    assert_int_equal(heard.closed, 0);
     finish();
 }
 
@@ -742,8 +756,7 @@ static void connection__is_small_and_inherits_its_socket_options(void **state)
     finish();
 }
 
-/* ---- closing
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- closing ----------------------------------------------------------------------------------------------------- */
 
 static void close__of_ours_is_not_lost_while_the_peer_goes_on_sending(void **state)
 {
@@ -817,8 +830,7 @@ static void close__server_ends_tcp_first(void **state)
     finish();
 }
 
-/* ---- listeners
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- listeners --------------------------------------------------------------------------------------------------- */
 
 static void listener__all_families_at_once(void **state)
 {
@@ -989,6 +1001,7 @@ int main(void)
         cmocka_unit_test(T08_ping_flood_is_closed_and_ten_a_second_are_not),
         cmocka_unit_test(T09_one_step_takes_no_more_than_a_turn),
         cmocka_unit_test(F30_hard_limit_resets_and_says_so),
+        cmocka_unit_test(F30_much_in_one_step_is_no_slow_reader),
         cmocka_unit_test(F30_soft_limit_gives_time_to_catch_up),
         cmocka_unit_test(T12_connects_beyond_the_rate_are_told_to_come_again),
         cmocka_unit_test(T02_unfinished_handshakes_are_bounded),
