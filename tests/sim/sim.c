@@ -1,7 +1,9 @@
 /*
  * sim.c: runs seeds, each in a process of its own, so that a crash is a seed's failure too.
  *
- *     sim [--seeds N] [--from N] [--seconds N] [--seed N [--trace]]
+ *     sim [--seeds N] [--from N] [--seconds N] [--all] [--seed N [--trace]]
+ *
+ * It ends with the first seed that fails; --all goes on and counts them.
  */
 #include "world.h"
 

@@ -241,10 +241,8 @@ static void choose(struct world *w)
     o->oom = rnd_below(&r, 3) == 0 ? rnd_below(&r, 60) : 0;
     o->wire_faults = rnd_below(&r, 4) == 0 ? rnd_below(&r, 8) : 0;
     o->faults.latency_ms = rnd_below(&r, 4) ? rnd_below(&r, 60) : 0;
-    if (rnd_below(&r, 2)) {
-        o->faults.refuse_submit = rnd_below(&r, 60);
-        o->faults.batch_fails = rnd_below(&r, 100);
-    }
+    o->faults.refuse_submit = rnd_below(&r, 2) ? rnd_below(&r, 60) : 0;
+    o->faults.batch_fails = rnd_below(&r, 2) ? rnd_below(&r, 100) : 0;
     o->faults.unsure = rnd_below(&r, 4) == 0 ? rnd_below(&r, 10) : 0;
     if (rnd_below(&r, 2)) {
         o->faults.refuse_read = rnd_below(&r, 60);

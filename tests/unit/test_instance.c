@@ -392,6 +392,40 @@ static void instance__P3_who_enters_hears_the_page_and_goes_on_from_there(void *
     end(&w);
 }
 
+static int refuse_page(chatroom_request *request, const struct chatroom_history *history, void *arg)
+{
+    (void)arg;
+    assert_int_equal(history->count, 1);
+    return chatroom_request_refuse(request, "no_page", "No.");
+}
+
+static int join_say_and_refuse_the_page(chatroom_request *request, void *arg)
+{
+    const struct chatroom_history_query query = {0};
+    chatroom_span den = chatroom_str("den");
+
+    assert_int_equal(chatroom_request_join(request, den), CHATROOM_OK);
+    assert_int_equal(chatroom_request_publish(request, den, chatroom_str("1"), chatroom_str("")), CHATROOM_OK);
+    return chatroom_request_history(request, den, &query, refuse_page, arg);
+}
+
+/* What would have been on the page comes live. */
+static void instance__P3_who_gets_no_page_misses_nothing_that_was_said_since_it_joined(void **state)
+{
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    assert_int_equal(chatroom_route(w.c, "enter", join_say_and_refuse_the_page, NULL), CHATROOM_OK);
+    start(&w);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"enter\"}");
+    assert_non_null(strstr(wire_take(w.wire, ann), "No."));
+    assert_hears(&w, ann, "1");
+    end(&w);
+}
+
 static void instance__history_is_paged_in_both_directions(void **state)
 {
     struct world w;
@@ -812,6 +846,7 @@ int main(void)
         cmocka_unit_test(instance__members_hear_a_log_with_groups_of_the_transport),
         cmocka_unit_test(instance__members_hear_a_log_without_groups),
         cmocka_unit_test(instance__P3_who_enters_hears_the_page_and_goes_on_from_there),
+        cmocka_unit_test(instance__P3_who_gets_no_page_misses_nothing_that_was_said_since_it_joined),
         cmocka_unit_test(instance__history_is_paged_in_both_directions),
         cmocka_unit_test(instance__the_same_id_is_stored_once),
         cmocka_unit_test(instance__later_messages_wait_for_a_deferred_one),
