@@ -98,9 +98,10 @@ static bool is_there(const chatroom_request *request)
 /* Rows of a room of that name that began later are not ours, and there are no others any more. */
 static int read_status(const chatroom_request *request)
 {
-    if (request->ticket.status == CHATROOM_OK && request->ticket.store.read.ret_epoch != request->history.epoch)
-        return CHATROOM_ENOENT;
-    return request->ticket.status;
+    int status = request->ticket.status;
+    bool has_rows = status == CHATROOM_OK || status == CHATROOM_ECORRUPT;
+
+    return has_rows && request->ticket.store.read.ret_epoch != request->history.epoch ? CHATROOM_ENOENT : status;
 }
 
 static void log_failure(const chatroom_request *request, int status)

@@ -27,6 +27,15 @@ static int submit(void *self, struct chatroom_ticket *ticket)
     return submit_result;
 }
 
+static struct chatroom_ticket *read_ticket;
+
+static int read_page(void *self, struct chatroom_ticket *ticket)
+{
+    (void)self;
+    read_ticket = ticket;
+    return CHATROOM_OK;
+}
+
 static int send_frame(void *self, void *peer, chatroom_frame *frame)
 {
     (void)self, (void)peer;
@@ -39,7 +48,7 @@ static int send_frame(void *self, void *peer, chatroom_frame *frame)
     return CHATROOM_OK;
 }
 
-static const struct chatroom_store_ops store_ops = {CHATROOM_STORE_OPS, .submit = submit};
+static const struct chatroom_store_ops store_ops = {CHATROOM_STORE_OPS, .submit = submit, .read = read_page};
 static const struct chatroom_transport_ops transport_ops = {CHATROOM_TRANSPORT_OPS, .send = send_frame};
 
 static void *counting(void *arg, void *memory, size_t old_size, size_t size)
@@ -414,6 +423,43 @@ static void commit__a_busy_store_is_asked_again_for_the_end_of_a_session(void **
     end(&f);
 }
 
+static int never(chatroom_request *request, const struct chatroom_history *history, void *arg)
+{
+    (void)request, (void)history, (void)arg;
+    fail();
+    return CHATROOM_OK;
+}
+
+/* A store may have seen what came after the question: a room of that name with other entries, and some of them damaged.
+ */
+static void commit__P2_a_damaged_page_of_the_next_room_is_not_one_of_this(void **state)
+{
+    const struct chatroom_history_query query = {0};
+    struct chatroom_entry entry = {.payload = {"1", 1}};
+    char value[64];
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    join_room(&f);
+    chatroom_request *request = message(&f);
+    assert_int_equal(chatroom_request_publish(request, a_room, entry.payload, chatroom_str("")), CHATROOM_OK);
+    cr_commit(request, CHATROOM_OK);
+    complete(&f, 0, CHATROOM_OK, 1);
+    request = message(&f);
+    assert_int_equal(chatroom_request_history(request, a_room, &query, never, NULL), CHATROOM_OK);
+    cr_commit(request, CHATROOM_OK);
+    cr_commit_settle(&f.c);
+    cr_entry_encode(&entry, value);
+    read_ticket->read.ret_epoch = 9;
+    assert_true(chatroom_read_row(read_ticket, 1, chatroom_bytes(value, cr_entry_size(&entry))));
+    chatroom_read_done(read_ticket, CHATROOM_ECORRUPT);
+    cr_inbox_take(&f.c.inbox);
+    cr_commit_settle(&f.c);
+    assert_string_equal(heard, "not_found");
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +475,7 @@ int main(void)
         cmocka_unit_test(commit__a_session_that_joins_and_leaves_in_one_request_is_stored_outside),
         cmocka_unit_test(commit__times_rise_with_the_log_and_not_with_the_asking),
         cmocka_unit_test(commit__a_busy_store_is_asked_again_for_the_end_of_a_session),
+        cmocka_unit_test(commit__P2_a_damaged_page_of_the_next_room_is_not_one_of_this),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
