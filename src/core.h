@@ -115,6 +115,8 @@ struct chatroom_request {
     enum cr_request_state state;
     bool barrier;   /* later ones of this connection wait */
     bool abandoned; /* timed out: the late result is discarded */
+    bool body_kept; /* deferred: the body is in its memory */
+    bool body_lost; /* ... or there was none for it: fails when it is resumed */
     bool wordless;  /* refused, and there was no memory to say so: its connection is closed instead */
     bool stored;    /* its writes are done: no more of them */
     bool scanned, is_object;

@@ -41,22 +41,32 @@ void chatroom_request_defer(chatroom_request *request)
         request->state = CR_DEFERRED;
 }
 
-int cr_defer(chatroom_request *request)
+static void keep_body(chatroom_request *request)
+{
+    if (request->body_kept)
+        return;
+    request->body_kept = true;
+    request->body = cr_request_copy(request, request->body);
+    request->body_lost = !request->body.bytes;
+}
+
+void cr_defer(chatroom_request *request)
 {
     chatroom *c = request->c;
-    chatroom_span body = request->body;
 
-    if (body.size > 0) {
-        request->body = cr_request_copy(request, body);
-        if (!request->body.bytes)
-            return CHATROOM_ENOMEM;
-    }
+    keep_body(request);
     request->scanned = false; /* what it found lay in the borrowed body */
     request->info.head = NULL;
     request->deadline_ns = c->now.mono_ns + (uint64_t)c->config.limits.handler_timeout_ms * 1000000;
     cr_commit_take_barrier(request);
     add(request);
-    return CHATROOM_OK;
+}
+
+static int call(chatroom_request *request)
+{
+    if (request->c->dying)
+        return CHATROOM_ECLOSED;
+    return request->body_lost ? CHATROOM_ENOMEM : request->resume(request, request->resume_arg);
 }
 
 static void resumed(struct cr_inbox_node *node)
@@ -70,10 +80,10 @@ static void resumed(struct cr_inbox_node *node)
         return;
     }
     request->state = CR_RUNNING;
-    result = request->c->dying ? CHATROOM_ECLOSED : request->resume(request, request->resume_arg);
+    result = call(request);
     if (request->state == CR_DEFERRED && result == CHATROOM_OK)
-        result = cr_defer(request); /* put off once more */
-    if (request->state != CR_DEFERRED || result != CHATROOM_OK)
+        cr_defer(request); /* put off once more */
+    else
         cr_commit(request, result);
 }
 

@@ -9,8 +9,11 @@
 
 #include "core.h"
 
-/* The handler returned CHATROOM_OK after chatroom_request_defer(). Errors: ENOMEM, and it is not deferred. */
-int cr_defer(chatroom_request *request);
+/*
+ * The handler returned CHATROOM_OK after chatroom_request_defer(). Cannot fail: it may have handed the request to
+ * another thread already, which will resume it. When the body cannot be kept, the request ends with ENOMEM then.
+ */
+void cr_defer(chatroom_request *request);
 
 /* Tells those whose time is over. True if there were any. */
 bool cr_defer_expire(chatroom *c);

@@ -20,9 +20,8 @@ static void run(chatroom_request *request, const struct cr_route *route)
         result = route->handler(request, route->arg);
     }
     if (request->state == CR_DEFERRED && result == CHATROOM_OK) {
-        result = cr_defer(request);
-        if (result == CHATROOM_OK)
-            return;
+        cr_defer(request);
+        return;
     }
     request->state = CR_RUNNING;
     request->body = chatroom_bytes(NULL, 0); /* borrowed until here */

@@ -126,7 +126,7 @@ static int on_wait(chatroom_request *request, void *arg)
 {
     struct world *w = arg;
 
-    w->deferred = request; /* of no use if there was no memory to put it off; then its connection hears of it */
+    w->deferred = request; /* from here on another thread might resume it */
     chatroom_request_defer(request);
     return CHATROOM_OK;
 }
@@ -301,14 +301,16 @@ static void act_delete(struct world *w)
     steps(w);
 }
 
+/* Longer than what a request has room for from the start. */
 static void act_defer(struct world *w)
 {
-    wire_send(w->wire, w->ann, "{\"action\":\"wait\"}");
-    steps(w);
-    if (w->deferred && !wire_take(w->wire, w->ann) && wire_is_open(w->wire, w->ann))
+    char long_wait[2048];
+
+    snprintf(long_wait, sizeof long_wait, "{\"action\":\"wait\",\"value\":\"\",\"rest\":\"%01500d\"}", 0);
+    says(w, w->ann, long_wait);
+    if (w->deferred)
         chatroom_request_resume(w->deferred, resumed, w);
     steps(w);
-    w->may_be_silent = true; /* what it heard was taken above */
 }
 
 static void act_defer_too_long(struct world *w)
