@@ -243,6 +243,7 @@ struct chatroom {
     void *write_refusal_arg;
     bool started, running; /* chatroom_start() was called; and went well */
     bool submitted;        /* something went to the store since its last flush */
+    bool stepping;         /* inside chatroom_step() */
     bool unfinished;       /* the last step left work for the next */
     bool stopping, dying;
     uint64_t stop_by_ns;

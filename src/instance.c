@@ -260,8 +260,9 @@ int chatroom_step(chatroom *c, struct chatroom_now now)
 {
     unsigned rounds = 0;
 
-    if (!c->running)
+    if (!c->running || c->stepping)
         return CHATROOM_EINVAL;
+    c->stepping = true;
     c->now = now;
     if (atomic_load(&c->asked_to_stop))
         chatroom_stop(c);
@@ -272,6 +273,7 @@ int chatroom_step(chatroom *c, struct chatroom_now now)
     c->unfinished = rounds == ROUNDS;
     if (c->transport.ops->flush)
         c->transport.ops->flush(c->transport.self);
+    c->stepping = false;
     return CHATROOM_OK;
 }
 

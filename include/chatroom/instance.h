@@ -92,7 +92,7 @@ CHATROOM_API int chatroom_start(chatroom *c, struct chatroom_now now, struct cha
 /* Whether chatroom_start() went well. */
 CHATROOM_API bool chatroom_is_started(const chatroom *c);
 
-/* Does all that can be done without waiting. Errors: EINVAL not started. */
+/* Does all that can be done without waiting. Errors: EINVAL not started, or called from inside a step: by a handler, a callback. */
 CHATROOM_API int chatroom_step(chatroom *c, struct chatroom_now now);
 
 /* Readable when chatroom_step() has work; -1 if the transport has none. */
@@ -103,7 +103,8 @@ CHATROOM_API uint64_t chatroom_deadline(const chatroom *c);
 
 /*
  * Begins the end: no new connections, every open one is closed with 1001 after what was sent to it, every $disconnect runs,
- * every write is completed. chatroom_stopped() says when that is so, or limits.drain_ms have passed. A second call has no effect.
+ * every write is completed. chatroom_stopped() says when that is so, or limits.drain_ms have passed. A second call has no effect;
+ * nor has one before chatroom_start(). Handlers and callbacks may call it.
  */
 CHATROOM_API void chatroom_stop(chatroom *c);
 CHATROOM_API bool chatroom_stopped(const chatroom *c);
@@ -111,7 +112,10 @@ CHATROOM_API bool chatroom_stopped(const chatroom *c);
 /* Any thread: asks for chatroom_stop() in the next step. Not for a signal handler. */
 CHATROOM_API void chatroom_ask_stop(chatroom *c);
 
-/* Closes the store, then the transport, and releases everything. NULL is fine. No other thread may be inside the library. */
+/*
+ * Closes the store, then the transport, and releases everything. NULL is fine. Not from inside a step; no other thread may be
+ * inside the library.
+ */
 CHATROOM_API void chatroom_free(chatroom *c);
 
 /* ---- from any thread --------------------------------------------------------------------------------------------- */

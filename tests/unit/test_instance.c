@@ -835,6 +835,43 @@ static void instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_no
     assert_int_equal(blocks, 0);
 }
 
+/* ---- wrong use ---- */
+
+static int step_inside(chatroom_request *request, void *arg)
+{
+    const struct world *w = arg;
+
+    assert_int_equal(chatroom_step(w->c, w->now), CHATROOM_EINVAL);
+    return chatroom_request_reply(request, chatroom_request_body(request));
+}
+
+static void step_again(void *arg, int status)
+{
+    const struct world *w = arg;
+
+    assert_int_equal(status, CHATROOM_EGONE);
+    assert_int_equal(chatroom_step(w->c, w->now), CHATROOM_EINVAL);
+}
+
+static void instance__a_step_inside_a_step_is_refused_and_does_no_harm(void **state)
+{
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    assert_int_equal(chatroom_route(w.c, "step", step_inside, &w), CHATROOM_OK);
+    start(&w);
+    size_t ann = connected(&w);
+    for (int i = 0; i < 3; i++)
+        wire_send(w.wire, ann, "{\"action\":\"step\"}");
+    assert_int_equal(chatroom_post(w.c, chatroom_str("nobody"), chatroom_str("x"), step_again, &w), CHATROOM_OK);
+    step(&w);
+    for (int i = 0; i < 3; i++)
+        assert_hears(&w, ann, "{\"action\":\"step\"}");
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -863,6 +900,7 @@ int main(void)
         cmocka_unit_test(instance__stop_waits_for_a_deferred_answer_but_not_forever),
         cmocka_unit_test(instance__the_store_is_closed_before_the_transport_that_it_wakes),
         cmocka_unit_test(instance__two_of_them_do_not_know_each_other),
+        cmocka_unit_test(instance__a_step_inside_a_step_is_refused_and_does_no_harm),
         cmocka_unit_test(instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_nothing),
     };
 
