@@ -138,7 +138,7 @@ static uint16_t status_of(int result)
 
 static void fail(chatroom_request *request, int result)
 {
-    if (request->info.event == CHATROOM_CONNECT && request->status < 400)
+    if (request->info.event == CHATROOM_CONNECT && (request->status < 400 || request->status > 599))
         request->status = status_of(result);
     refuse(request, result);
 }

@@ -112,6 +112,8 @@ int cr_request_send(chatroom_request *request, chatroom_span connection_id, enum
 
 int chatroom_request_reply_message(chatroom_request *request, enum chatroom_message_kind kind, chatroom_span message)
 {
+    if (kind != CHATROOM_TEXT_MESSAGE && kind != CHATROOM_BINARY_MESSAGE)
+        return CHATROOM_EINVAL;
     if (request->info.event != CHATROOM_MESSAGE)
         return CHATROOM_EGONE;
     return cr_request_send(request, chatroom_bytes(NULL, 0), kind, message);
@@ -396,7 +398,7 @@ int cr_request_append(chatroom_request *request, chatroom_span room_name, chatro
         return CHATROOM_ENOENT;
     if (payload.size > request->c->config.limits.message_bytes)
         return CHATROOM_ETOOBIG;
-    if (id.size > ONCE_MOST)
+    if (id.size > ONCE_MOST || !chatroom_utf8_valid(id))
         return CHATROOM_EINVAL;
     result = chatroom_json_scan(payload, NULL, NULL, 0, &count);
     if (result == CHATROOM_OK)
@@ -423,7 +425,7 @@ int chatroom_request_history(chatroom_request *request, chatroom_span room_name,
 {
     struct cr_room *room = expected_room(request->c, room_name);
 
-    if (request->stored || request->history.room)
+    if (!query || !then || request->stored || request->history.room)
         return CHATROOM_EINVAL;
     if (!room)
         return CHATROOM_ENOENT;

@@ -39,7 +39,7 @@ int cr_history_ask(chatroom_request *request, cr_done_fn *done, bool *ret_waits)
 
     h->epoch = request->ticket.store.read.ret_epoch = h->room->epoch;
     h->newest = h->room->live ? h->room->newest : 0;
-    *ret_waits = h->newest > 0;
+    *ret_waits = h->newest > 0 && (!rises(h) || h->query.after < h->newest);
     if (!*ret_waits)
         return CHATROOM_OK;
     result = cr_page_init(&h->page, &c->alloc, limit, page_bytes(c));

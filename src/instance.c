@@ -52,6 +52,8 @@ static int check(const struct chatroom_config *config, struct chatroom_error *er
 {
     const struct chatroom_limits *limits = &config->limits;
 
+    if (config->size == 0)
+        return chatroom_error_set(error, CHATROOM_EINVAL, "The configuration must begin as CHATROOM_CONFIG.");
     if (!config->store.ops || !config->transport.ops)
         return chatroom_error_set(error, CHATROOM_EINVAL, "A store and a transport are needed.");
     if (!config->random)
@@ -64,6 +66,11 @@ static int check(const struct chatroom_config *config, struct chatroom_error *er
     if (limits->message_bytes == 0 || limits->history_entries == 0 || limits->held_messages == 0)
         return chatroom_error_set(error, CHATROOM_EINVAL,
                                   "message_bytes, history_entries and held_messages cannot be 0.");
+    if ((limits->messages_per_second > 0 && limits->messages_burst == 0) ||
+        (limits->bytes_per_second > 0 && limits->bytes_burst == 0))
+        return chatroom_error_set(error, CHATROOM_EINVAL, "A rate needs a burst: nothing would get through.");
+    if (limits->unknown_stage_status < 400 || limits->unknown_stage_status > 599)
+        return chatroom_error_set(error, CHATROOM_EINVAL, "unknown_stage_status must be from 400 to 599.");
     return CHATROOM_OK;
 }
 
@@ -150,13 +157,13 @@ int chatroom_new(const struct chatroom_config *given, chatroom **ret_chatroom, s
 
 void chatroom_set_entry(chatroom *c, chatroom_entry_fn *write, void *arg)
 {
-    c->write_entry = write;
+    c->write_entry = write ? write : cr_text_payload;
     c->write_entry_arg = arg;
 }
 
 void chatroom_set_refusal(chatroom *c, chatroom_refusal_fn *write, void *arg)
 {
-    c->write_refusal = write;
+    c->write_refusal = write ? write : cr_text_gateway_refusal;
     c->write_refusal_arg = arg;
 }
 

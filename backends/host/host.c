@@ -55,7 +55,8 @@ static int signals_block(struct signals *s, const int *wanted)
         return CHATROOM_OK;
     sigemptyset(&set);
     for (; *wanted; wanted++)
-        sigaddset(&set, *wanted);
+        if (sigaddset(&set, *wanted) != 0)
+            return CHATROOM_EINVAL;
     if (pthread_sigmask(SIG_BLOCK, &set, &s->before) != 0)
         return CHATROOM_EINVAL;
     s->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

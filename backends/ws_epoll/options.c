@@ -52,7 +52,11 @@ static int check_numbers(const struct chatroom_ws_epoll_options *o, struct chatr
 
 static int check_origins(const struct chatroom_ws_epoll_options *o, struct chatroom_error *error)
 {
+    if (o->origin_count > 0 && !o->origins)
+        return complain(error, "%s is NULL, but its count is not 0.", "origins");
     for (size_t i = 0; i < o->origin_count; i++) {
+        if (!o->origins[i])
+            return complain(error, "One of %s is NULL.", "origins");
         if (strcmp(o->origins[i], "*") == 0 && o->origin_count == 1)
             continue;
         if (!ws_origin_valid(o->origins[i]))
@@ -65,18 +69,23 @@ static int check_listen(const struct chatroom_ws_epoll_options *o, struct chatro
 {
     union ws_socket_address address;
 
-    if (o->listen_count == 0)
+    if (o->listen_count == 0 || !o->listen)
         return complain(error, "There is no address to listen on%s.", "");
-    for (size_t i = 0; i < o->listen_count; i++)
+    for (size_t i = 0; i < o->listen_count; i++) {
+        if (!o->listen[i])
+            return complain(error, "One of %s is NULL.", "listen");
         if (ws_listen_parse(o->listen[i], &address) == 0)
             return complain(error,
                             "\"%s\" is not an address like \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/x.sock\".",
                             o->listen[i]);
+    }
     return CHATROOM_OK;
 }
 
 static int check_files(const struct chatroom_ws_epoll_options *o, struct chatroom_error *error)
 {
+    if (o->file_count > 0 && !o->files)
+        return complain(error, "%s is NULL, but its count is not 0.", "files");
     for (size_t i = 0; i < o->file_count; i++) {
         const struct chatroom_ws_file *file = &o->files[i];
         size_t size = file->headers ? strlen(file->headers) : 0;
@@ -139,6 +148,8 @@ int ws_options_copy(const struct chatroom_ws_epoll_options *options, struct chat
     struct chatroom_ws_epoll_options o = {0};
     int rc;
 
+    if (options->size == 0)
+        return complain(error, "The options must begin as %s.", "CHATROOM_WS_EPOLL_OPTIONS");
     /* An older program knows fewer of them. */
     memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
     rc = check_numbers(&o, error);

@@ -34,7 +34,7 @@ struct chatroom_limits {
     size_t message_bytes;         /* longest message that a handler sees; the transport has a limit of its own */
     size_t frame_bytes;           /* frames to clients are at most this long, or fragmented; 0: one frame a message */
     size_t history_entries;       /* one page of history */
-    size_t history_bytes;         /* the same; at least message_bytes, and well below what the transport queues for a client */
+    size_t history_bytes;         /* the same; at least one message's; to be well below what the transport queues */
     size_t held_messages;         /* of one connection, not through yet; beyond that: "busy" */
     size_t held_bytes;            /* of all connections, not through yet; beyond that: "busy" */
     unsigned messages_per_second; /* of one connection; 0: no limit */
@@ -140,7 +140,7 @@ CHATROOM_API int chatroom_publish(chatroom *c, chatroom_span room, chatroom_span
                                   chatroom_outcome_fn *done, void *arg);
 
 /*
- * Closes a connection. code: 1000 to 1003, 1007 to 1011, 3000 to 4999; reason is UTF-8 of at most 123 bytes, copied. done
+ * Closes a connection. code: 1000 to 1003, 1007 to 1014, 3000 to 4999; reason is UTF-8 of at most 123 bytes, copied. done
  * hears CHATROOM_OK or EGONE. Errors: EINVAL, ENOMEM.
  */
 CHATROOM_API int chatroom_disconnect(chatroom *c, chatroom_span connection_id, uint16_t code, chatroom_span reason,

@@ -92,7 +92,7 @@ CHATROOM_API int chatroom_request_text(chatroom_request *request, const char *na
 /* Memory that lives as long as the request. NULL: out of memory. */
 CHATROOM_API void *chatroom_request_memory(chatroom_request *request, size_t size);
 
-/* The wall clock of this step, and the instance. */
+/* The instance. The time of the event is in chatroom_request_info(). */
 CHATROOM_API chatroom *chatroom_request_chatroom(const chatroom_request *request);
 
 /* ---- the session: who the connection is --------------------------------------------------------------------------- */
@@ -145,7 +145,7 @@ CHATROOM_API int chatroom_request_delete_room(chatroom_request *request, chatroo
 
 /*
  * Appends an entry to a room's log; every member gets it, in the order of the log, once it is safe. The author is the session's
- * name. payload is valid JSON text, at most message_bytes; id (may be empty, at most 128 bytes) makes a repetition by
+ * name. payload is valid JSON text, at most message_bytes; id (may be empty, at most 128 bytes of UTF-8) makes a repetition by
  * this connection harmless: the same id is stored once. Errors: ENOENT no such room, EJSON, EINVAL, ETOOBIG, ENOMEM.
  */
 CHATROOM_API int chatroom_request_publish(chatroom_request *request, chatroom_span room, chatroom_span payload,
@@ -171,7 +171,10 @@ CHATROOM_API int chatroom_request_history(chatroom_request *request, chatroom_sp
 /* On $connect: the HTTP status with which to refuse (4xx, 5xx), for the error that the handler then returns. */
 CHATROOM_API void chatroom_request_status(chatroom_request *request, uint16_t status);
 
-/* On $connect: the subprotocol of the answer (a token of RFC 9110). Copies. Errors: EINVAL, ENOMEM. */
+/*
+ * On $connect: the subprotocol of the answer (a token of RFC 9110); left out if the client did not offer it. Copies.
+ * Errors: EINVAL, ENOMEM.
+ */
 CHATROOM_API int chatroom_request_subprotocol(chatroom_request *request, chatroom_span subprotocol);
 
 /* Ends a handler: return chatroom_request_refuse(request, "code", "A sentence."). Both static. Returns CHATROOM_EREFUSED. */

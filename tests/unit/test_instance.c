@@ -828,11 +828,26 @@ static void instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_no
         wire_free(w.wire);
         assert_int_equal(blocks, 0);
     }
-    prepare(&w, true);
-    w.config.stage = "a/b";
-    assert_int_equal(chatroom_new(&w.config, &w.c, &error), CHATROOM_EINVAL);
-    wire_free(w.wire);
-    assert_int_equal(blocks, 0);
+    for (int i = 0; i < 5; i++) {
+        prepare(&w, true);
+        switch (i) {
+        case 0:
+            w.config.stage = "a/b";
+            break;
+        case 1:
+            w.config.limits.messages_burst = 0;
+            break;
+        case 2:
+            w.config.limits.bytes_burst = 0;
+            break;
+        default:
+            w.config.limits.unknown_stage_status = i == 3 ? 399 : 600;
+        }
+        assert_int_equal(chatroom_new(&w.config, &w.c, &error), CHATROOM_EINVAL);
+        assert_true(error.text[0] != '\0');
+        wire_free(w.wire);
+        assert_int_equal(blocks, 0);
+    }
 }
 
 /* ---- wrong use ---- */
@@ -872,6 +887,70 @@ static void instance__a_step_inside_a_step_is_refused_and_does_no_harm(void **st
     end(&w);
 }
 
+static int misuse(chatroom_request *request, void *arg)
+{
+    struct chatroom_history_query query = {0};
+
+    (void)arg;
+    assert_int_equal(chatroom_request_reply_message(request, (enum chatroom_message_kind)9, chatroom_str("x")),
+                     CHATROOM_EINVAL);
+    assert_int_equal(chatroom_request_join(request, chatroom_str("den")), CHATROOM_OK);
+    assert_int_equal(chatroom_request_history(request, chatroom_str("den"), &query, NULL, NULL), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_request_history(request, chatroom_str("den"), NULL, reply_page, NULL), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_request_publish(request, chatroom_str("den"), chatroom_str("1"), chatroom_str("\xff")),
+                     CHATROOM_EINVAL);
+    return chatroom_request_refuse(request, "misuse", "No.");
+}
+
+static void instance__wrong_use_is_answered_and_does_no_harm(void **state)
+{
+    struct chatroom_error error;
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    add_routes(&w);
+    assert_int_equal(chatroom_route(w.c, "misuse", misuse, NULL), CHATROOM_OK);
+    assert_int_equal(chatroom_run(w.c, (const int[]){9999, 0}, &error), CHATROOM_EINVAL);
+    chatroom_set_entry(w.c, NULL, NULL); /* the defaults come back */
+    chatroom_set_refusal(w.c, NULL, NULL);
+    start(&w);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"misuse\"}");
+    assert_memory_equal(wire_take(w.wire, ann), "{\"message\": \"No.\"", 17);
+    says(&w, ann, "{\"action\":\"join\",\"value\":\"den\"}");
+    says(&w, ann, "{\"action\":\"say\",\"value\":1}");
+    assert_hears(&w, ann, "1");
+    end(&w);
+}
+
+static int read_after_the_last(chatroom_request *request, void *arg)
+{
+    struct chatroom_history_query query = {.after = UINT64_MAX};
+
+    return chatroom_request_history(request, chatroom_str("den"), &query, reply_page, arg);
+}
+
+static void instance__nothing_comes_after_the_greatest_seq(void **state)
+{
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    add_routes(&w);
+    assert_int_equal(chatroom_route(w.c, "beyond", read_after_the_last, NULL), CHATROOM_OK);
+    start(&w);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"join\",\"value\":\"den\"}");
+    says(&w, ann, "{\"action\":\"say\",\"value\":7}");
+    wire_drain(w.wire, ann);
+    says(&w, ann, "{\"action\":\"beyond\"}");
+    assert_hears(&w, ann, "[1,0]");
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -902,6 +981,8 @@ int main(void)
         cmocka_unit_test(instance__two_of_them_do_not_know_each_other),
         cmocka_unit_test(instance__a_step_inside_a_step_is_refused_and_does_no_harm),
         cmocka_unit_test(instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_nothing),
+        cmocka_unit_test(instance__wrong_use_is_answered_and_does_no_harm),
+        cmocka_unit_test(instance__nothing_comes_after_the_greatest_seq),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

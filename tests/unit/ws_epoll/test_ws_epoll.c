@@ -961,6 +961,42 @@ static void options__that_make_no_sense_are_named(void **state)
     }
 }
 
+static void options__of_null_are_named(void **state)
+{
+    static const char *const none[] = {NULL};
+    struct chatroom_transport transport;
+    struct chatroom_error error;
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        struct chatroom_ws_epoll_options options = usual();
+
+        switch (i) {
+        case 0:
+            options.listen = NULL;
+            break;
+        case 1:
+            options.listen = none;
+            options.listen_count = 1;
+            break;
+        case 2:
+            options.origin_count = 1;
+            break;
+        case 3:
+            options.origins = none;
+            options.origin_count = 1;
+            break;
+        case 4:
+            options.file_count = 1;
+            break;
+        default:
+            options.size = 0;
+        }
+        assert_int_equal(chatroom_ws_epoll(&options, &transport, &error), CHATROOM_EINVAL);
+        assert_true(strlen(error.text) > 10);
+    }
+}
+
 static void options__of_the_cloud_service(void **state)
 {
     struct chatroom_ws_epoll_options options = usual();
@@ -1014,6 +1050,7 @@ int main(void)
         cmocka_unit_test(listener__stale_socket_file_is_replaced_a_live_one_is_not),
         cmocka_unit_test(listener__failures_have_a_code_and_a_sentence),
         cmocka_unit_test(options__that_make_no_sense_are_named),
+        cmocka_unit_test(options__of_null_are_named),
         cmocka_unit_test(options__of_the_cloud_service),
     };
 
