@@ -12,6 +12,7 @@ static void describe(chatroom_request *request, chatroom_connection *connection)
     struct chatroom_request_info *info = &request->info;
 
     info->request_id = chatroom_bytes(request->request_id, CR_ID_SIZE);
+    info->route_key = chatroom_str("");
     info->time_ms = request->c->now.wall_ms;
     if (!connection)
         return;

@@ -58,7 +58,7 @@ enum chatroom_cause {
 /* The facts of an event, in API Gateway's words. */
 struct chatroom_request_info {
     enum chatroom_event event;
-    chatroom_span route_key;
+    chatroom_span route_key;     /* "" as long as none is selected */
     chatroom_span connection_id; /* 16 characters: 11 random bytes in URL-safe base64 */
     chatroom_span request_id;    /* of the same form */
     chatroom_span source_ip;     /* text, "" for a local socket */

@@ -951,6 +951,36 @@ static void instance__nothing_comes_after_the_greatest_seq(void **state)
     end(&w);
 }
 
+static void keep_route_of_refusal(void *arg, enum chatroom_log_level level, const char *event,
+                                  const struct chatroom_log_field *fields, size_t count)
+{
+    const struct chatroom_log_field *route = &fields[2];
+
+    (void)level;
+    if (strcmp(event, "refused") != 0)
+        return;
+    assert_int_equal(count, 4);
+    assert_string_equal(route->key, "route");
+    assert_non_null(route->text.bytes); /* NULL would make it a number */
+    snprintf(arg, 16, "<%.*s>", (int)route->text.size, route->text.bytes);
+}
+
+static void instance__a_refusal_without_a_route_is_logged_as_text(void **state)
+{
+    struct world w;
+    char route[16] = "";
+
+    (void)state;
+    prepare(&w, true);
+    w.config.log = keep_route_of_refusal;
+    w.config.log_arg = route;
+    make(&w);
+    start(&w);
+    says(&w, connected(&w), "{");
+    assert_string_equal(route, "<>");
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -969,6 +999,7 @@ int main(void)
         cmocka_unit_test(instance__deferred_for_too_long_is_told_and_its_late_result_discarded),
         cmocka_unit_test(instance__freed_while_requests_are_deferred_or_given_up_leaves_nothing),
         cmocka_unit_test(instance__what_a_message_may_not_be_closes_its_connection_alone),
+        cmocka_unit_test(instance__a_refusal_without_a_route_is_logged_as_text),
         cmocka_unit_test(instance__T12_too_many_messages_are_told_once_a_second_and_closed_after_ten),
         cmocka_unit_test(instance__a_route_may_have_a_limit_of_its_own),
         cmocka_unit_test(instance__calls_from_elsewhere_take_hold_in_the_next_step),
