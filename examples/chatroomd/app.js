@@ -431,7 +431,7 @@ function leave() {
     await ask.leave();
     if (me.room === room) forgetRoom();
     showNowhere(`You left ${room}.`);
-    view.focus("nowhere-title");
+    view.focus("nowhere-title", "rooms-title");
   });
 }
 

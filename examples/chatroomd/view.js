@@ -78,8 +78,13 @@ export function complain(id, sentence = "") {
   $(id)?.setAttribute("aria-invalid", String(Boolean(sentence)));
 }
 
-export function focus(id) {
-  if (!touch.matches) $(id).focus();
+/* The first of these that can be seen takes the focus. */
+export function focus(...ids) {
+  if (touch.matches) return;
+  ids.some((id) => {
+    $(id).focus();
+    return document.activeElement === $(id);
+  });
 }
 
 /* ---- drawers, where the window is narrow ---- */
@@ -89,11 +94,11 @@ let opener = null;
 export function openDrawer(which) {
   document.body.dataset.drawer = which;
   $("shade").hidden = !which;
+  if (which) opener = document.activeElement; // before it is inert
   $("chat").inert = Boolean(which);
   $("open-rooms").setAttribute("aria-expanded", String(which === "side"));
   $("open-people").setAttribute("aria-expanded", String(which === "people"));
   if (which) {
-    opener = document.activeElement;
     const panel = $(which === "side" ? "side" : "people-panel");
     (panel.querySelector("[aria-current=true]") ?? panel.querySelector("button, [tabindex]"))?.focus();
   } else if (opener) {

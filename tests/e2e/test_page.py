@@ -433,6 +433,31 @@ class Page(unittest.TestCase):
         ann.leave("Keys")
         self.quiet(ann)
 
+    def focused(self, window, id):
+        window.wait(lambda: window.driver.execute_script("return document.activeElement.id") == id, why="focus on #" + id)
+
+    def test_keyboard_is_never_left_nowhere(self):
+        peers = self.peers()
+        bob = peers.do(Client.connect(self.server, "bob", "Focus"))
+        for width, after_leaving in ((390, "rooms-title"), (1280, "nowhere-title")):
+            ann = self.window()
+            ann.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                                       {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": False})
+            ann.type("name", "ann", Keys.ENTER)
+            self.focused(ann, "rooms-title")
+            ann.join("Focus")
+            if width < 760:
+                for opener, inside in (("open-rooms", "Focus"), ("open-people", "people-title")):
+                    ann.find(opener).send_keys(Keys.ENTER)
+                    ann.wait(lambda: ann.driver.execute_script(
+                        "const e = document.activeElement; return e.dataset.room ?? e.id") == inside, why="focus in the drawer")
+                    ann.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+                    self.focused(ann, opener)
+            ann.find("leave").send_keys(Keys.ENTER)
+            self.focused(ann, after_leaving)
+            self.quiet(ann)
+        peers.do(bob.close())
+
     def test_reload_comes_back_and_sign_out_does_not(self):
         ann = self.window()
         ann.register("ann")
