@@ -313,8 +313,9 @@ static int init_locks(struct lmdb_store *s)
 
     if (pthread_condattr_init(&attr))
         return CHATROOM_ENOMEM;
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    rc = pthread_cond_init(&s->wake, &attr);
+    rc = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC); /* else a wait would last by a clock that jumps */
+    if (rc == 0)
+        rc = pthread_cond_init(&s->wake, &attr);
     pthread_condattr_destroy(&attr);
     if (rc)
         return CHATROOM_ENOMEM;

@@ -420,20 +420,6 @@ void lmdb_table_indexed(struct lmdb_table *t)
         once_remove(t, t->oldest);
 }
 
-int lmdb_table_each(struct lmdb_table *t, lmdb_table_visit_fn *visit, void *arg)
-{
-    struct lmdb_slot *slot, *next;
-    int rc;
-
-    HASH_ITER(hh, t->slots, slot, next)
-    {
-        rc = visit(chatroom_bytes(slot->name, slot->size), slot->room, arg);
-        if (rc)
-            return rc;
-    }
-    return CHATROOM_OK;
-}
-
 void lmdb_table_fini(struct lmdb_table *t)
 {
     struct lmdb_slot *slot, *next;

@@ -69,8 +69,4 @@ int lmdb_table_pack_onces(const struct lmdb_table *t, char **ret_bytes, size_t *
 /* Takes a packed window in, as saved. False: not one. Journaled. */
 int lmdb_table_unpack_onces(struct lmdb_table *t, chatroom_span packed, bool *ret_sound);
 
-/* Calls visit for every room until one answers other than CHATROOM_OK; returns that. */
-typedef int lmdb_table_visit_fn(chatroom_span name, struct lmdb_room *room, void *arg);
-int lmdb_table_each(struct lmdb_table *t, lmdb_table_visit_fn *visit, void *arg);
-
 #endif
