@@ -46,8 +46,7 @@ void ws_group_remove(struct ws_group *group, struct chatroom_seat *seat)
 void ws_group_send(struct ws_transport *t, struct ws_group *group, chatroom_frame *frame)
 {
     for (size_t i = 0; i < group->count; i++)
-        if (ws_output_send(t, group->members[i].connection, frame) == CHATROOM_ENOMEM)
-            ws_connection_lose(t, group->members[i].connection, WS_LOST_MEMORY);
+        (void)ws_output_send(t, group->members[i].connection, frame); /* whoever could not take it is lost */
 }
 
 void ws_group_free(struct ws_group *group)

@@ -54,8 +54,10 @@ int ws_output_send(struct ws_transport *t, struct ws_connection *c, chatroom_fra
         return CHATROOM_EGONE;
     if (!make_place(t, c, ws_queue_charge(chatroom_frame_wire(frame).size)))
         return CHATROOM_EAGAIN;
-    if (ws_queue_frame(&c->out, &t->spares, frame))
+    if (ws_queue_frame(&c->out, &t->spares, frame)) {
+        ws_connection_lose(t, c, WS_LOST_MEMORY); /* it must not miss a frame and stay */
         return CHATROOM_ENOMEM;
+    }
     c->messaged_at = t->now.mono_ns;
     ws_output_due(t, c);
     return CHATROOM_OK;

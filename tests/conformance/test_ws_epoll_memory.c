@@ -202,11 +202,45 @@ static void F20_each_allocation_fails_and_all_after_it(void **state)
     assert_in_range(nth, 20, 10000);
 }
 
+/* It would go on without knowing what it missed. */
+static void F20_who_could_not_be_sent_a_frame_is_dropped(void **state)
+{
+    static const char *const listen[] = {"127.0.0.1:0"};
+    struct chatroom_ws_epoll_options options = CHATROOM_WS_EPOLL_OPTIONS;
+    struct ws_client *client;
+    chatroom_frame *frame;
+
+    (void)state;
+    options.listen = listen;
+    options.listen_count = 1;
+    port = (struct chatroom_transport_port){0};
+    group = NULL;
+    assert_int_equal(chatroom_ws_epoll(&options, &port.transport, NULL), CHATROOM_OK);
+    assert_int_equal(port.transport.ops->open(port.transport.self, &port, NULL), CHATROOM_OK);
+    client = begin();
+    ws_client_put_request(client, "/", "");
+    turns(client);
+    assert_int_equal(port.count, 1);
+    frame = chatroom_frame_new(NULL, CHATROOM_TEXT_MESSAGE, chatroom_str("x"), 0);
+    countdown = 1;
+    sticky = failed = false;
+    inside = true;
+    assert_int_equal(port.transport.ops->send(port.transport.self, port.connections->peer, frame), CHATROOM_ENOMEM);
+    inside = failed = false;
+    chatroom_frame_unref(frame);
+    turns(client);
+    assert_int_equal(port.count, 0);
+    assert_true(client->ended);
+    ws_client_free(client);
+    port.transport.ops->close_all(port.transport.self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(F20_each_allocation_fails_once),
         cmocka_unit_test(F20_each_allocation_fails_and_all_after_it),
+        cmocka_unit_test(F20_who_could_not_be_sent_a_frame_is_dropped),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
