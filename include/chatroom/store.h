@@ -129,7 +129,10 @@ struct chatroom_store {
     void *self;
 };
 
-/* Completes a submitted ticket, exactly once, with CHATROOM_OK or the failure of the whole group. EUNSURE: it may be there after a restart. */
+/*
+ * Completes a submitted ticket, exactly once, with CHATROOM_OK or the failure of the whole group. EUNSURE: it may be there
+ * after a restart, and nothing is written until then: what came behind it would stand behind a gap, should it not be there.
+ */
 CHATROOM_API void chatroom_write_done(struct chatroom_ticket *ticket, int status);
 
 /*

@@ -109,7 +109,8 @@ struct chatroom_transport_ops {
 
     /*
      * Must. Queues a reference (shared). Errors: EAGAIN the peer's queue is at its limit and nothing was taken; EGONE it is
-     * closing; ENOMEM. Whether a peer that does not keep up is dropped is the transport's policy.
+     * closing; ENOMEM. After EAGAIN or ENOMEM the transport drops the peer, for it would miss a message without knowing:
+     * chatroom_transport_closed() follows, from a later step(). When a queue is at its limit is the transport's to say.
      */
     int (*send)(void *self, void *peer, chatroom_frame *frame);
 
