@@ -813,6 +813,49 @@ static void instance__two_of_them_do_not_know_each_other(void **state)
     end(&one);
 }
 
+static bool list_room(void *arg, chatroom_span room)
+{
+    strncat(strcat(arg, "/"), room.bytes, room.size);
+    return !chatroom_span_equal(room, chatroom_str("b"));
+}
+
+static bool list_member(void *arg, chatroom_span connection_id, chatroom_span member)
+{
+    assert_int_equal(connection_id.size, 16);
+    strncat(strcat(arg, "/"), member.bytes, member.size);
+    return true;
+}
+
+static void instance__can_be_looked_at(void **state)
+{
+    struct world w;
+    char rooms[32] = "", members[32] = "";
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    add_routes(&w);
+    assert_false(chatroom_is_started(w.c));
+    start(&w);
+    assert_true(chatroom_is_started(w.c));
+    assert_int_equal(chatroom_fd(w.c), -1); /* the wire has none */
+    assert_int_equal(chatroom_store_capabilities(w.c) & CHATROOM_STORE_DURABLE, 0);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"name\",\"value\":\"ann\"}");
+    for (const char *room = "cba"; *room; room++) {
+        char text[64];
+
+        snprintf(text, sizeof text, "{\"action\":\"join\",\"value\":\"%c\"}", *room);
+        says(&w, ann, text);
+    }
+    chatroom_each_room(w.c, list_room, rooms);
+    assert_string_equal(rooms, "/c/b"); /* in the order of creation, until the visitor has seen enough */
+    assert_int_equal(chatroom_room_count(w.c), 3);
+    chatroom_each_member(w.c, chatroom_str("a"), list_member, members);
+    assert_string_equal(members, "/ann");
+    end(&w);
+}
+
 static void instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_nothing(void **state)
 {
     static const char *const bad[] = {"action", "$request.body.", "$request.body.a b", "$request.body.a.b"};
@@ -1011,6 +1054,7 @@ int main(void)
         cmocka_unit_test(instance__the_store_is_closed_before_the_transport_that_it_wakes),
         cmocka_unit_test(instance__two_of_them_do_not_know_each_other),
         cmocka_unit_test(instance__a_step_inside_a_step_is_refused_and_does_no_harm),
+        cmocka_unit_test(instance__can_be_looked_at),
         cmocka_unit_test(instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_nothing),
         cmocka_unit_test(instance__wrong_use_is_answered_and_does_no_harm),
         cmocka_unit_test(instance__nothing_comes_after_the_greatest_seq),
