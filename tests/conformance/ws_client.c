@@ -160,10 +160,14 @@ static void read_some(struct ws_client *client)
 
 static void find_answer(struct ws_client *client)
 {
-    char *end = client->in_size ? memmem(client->in, client->in_size, "\r\n\r\n", 4) : NULL;
-    size_t size = end ? (size_t)(end - client->in) + 4 : 0;
+    char *end;
+    size_t size;
 
-    if (client->status || !end || size >= sizeof client->head)
+    if (client->status || client->in_size == 0)
+        return;
+    end = memmem(client->in, client->in_size, "\r\n\r\n", 4);
+    size = end ? (size_t)(end - client->in) + 4 : 0;
+    if (!end || size >= sizeof client->head)
         return;
     memcpy(client->head, client->in, size);
     client->head[size] = '\0';
