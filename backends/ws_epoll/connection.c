@@ -151,7 +151,7 @@ void ws_connection_fail(struct ws_transport *t, struct ws_connection *c, uint16_
     };
 
     chatroom_transport_log(t->port, CHATROOM_LOG_INFO, code == 1001 ? "timed_out" : "protocol_error", fields, 3);
-    if (ws_queue_close(&c->out, code, reason)) {
+    if (ws_queue_close(&c->out, &t->pool, code, reason)) {
         ws_connection_lose(t, c, WS_LOST_MEMORY);
         return;
     }
@@ -182,7 +182,7 @@ void ws_connection_end(struct ws_transport *t, struct ws_connection *c, bool res
     close(c->fd);
     c->state = WS_DEAD;
     ws_timer_remove(&t->timers, &c->timer);
-    ws_queue_clear(&c->out, &t->spares);
+    ws_queue_clear(&c->out, &t->pool);
     ws_assembler_fini(&c->in, &t->readers);
     free(c->held);
     free(c->postponed);
@@ -249,6 +249,11 @@ static uint64_t liveness_deadline(const struct ws_transport *t, const struct ws_
     return c->pinged ? ws_after(ping, t->options.pong_ms) : ping;
 }
 
+static uint64_t stall_deadline(const struct ws_transport *t, const struct ws_connection *c)
+{
+    return maybe_after(c->writing ? c->wrote_at : 0, t->options.write_ms);
+}
+
 static uint64_t open_deadline(const struct ws_transport *t, const struct ws_connection *c)
 {
     uint64_t due = liveness_deadline(t, c);
@@ -256,6 +261,7 @@ static uint64_t open_deadline(const struct ws_transport *t, const struct ws_conn
     due = earlier(due, maybe_after(c->messaged_at, t->options.idle_ms));
     due = earlier(due, maybe_after(c->since, t->options.life_ms));
     due = earlier(due, maybe_after(c->partial_at, t->options.message_ms));
+    due = earlier(due, stall_deadline(t, c));
     return earlier(due, maybe_after(c->full_at, t->options.queue_soft_ms));
 }
 
@@ -287,7 +293,7 @@ void ws_connection_schedule(struct ws_transport *t, struct ws_connection *c)
 
 static void ping(struct ws_transport *t, struct ws_connection *c)
 {
-    if (ws_queue_ping(&c->out, ws_blocked(c))) {
+    if (ws_queue_ping(&c->out, &t->pool, ws_blocked(c))) {
         ws_connection_lose(t, c, WS_LOST_MEMORY);
         return;
     }
@@ -303,7 +309,7 @@ static bool passed(const struct ws_transport *t, uint64_t at, unsigned ms)
 
 static void expire_open(struct ws_transport *t, struct ws_connection *c)
 {
-    if (passed(t, c->full_at, t->options.queue_soft_ms))
+    if (passed(t, c->full_at, t->options.queue_soft_ms) || stall_deadline(t, c) <= t->now.mono_ns)
         ws_connection_lose(t, c, WS_LOST_SLOW);
     else if (passed(t, c->partial_at, t->options.message_ms))
         ws_connection_fail(t, c, 1008, chatroom_str("a message that took too long"));

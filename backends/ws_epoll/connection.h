@@ -30,7 +30,7 @@
 #define WS_TURN_BYTES  16384 /* a connection takes at most so much in one step, or so many frames (T09) */
 #define WS_TURN_FRAMES 64
 #define WS_IOV_MOST    1024 /* IOV_MAX of Linux */
-#define WS_EVENTS_MOST 1024
+#define WS_EVENTS_MOST 4096
 
 enum ws_state {
     WS_HEAD,    /* the request head is not complete */
@@ -78,8 +78,9 @@ struct ws_connection {
     bool refused; /* counted as such */
     bool input_ended;
     bool output_ended;
-    bool pinged;  /* and it has not been heard of since */
-    bool writing; /* counted as such */
+    bool pinged;   /* and it has not been heard of since */
+    bool writing;  /* something of its output could not be written: counted as such */
+    bool writable; /* ... and now epoll says that it can */
     uint16_t close_code;
     int fd;
     uint32_t drained;          /* octets thrown away */
@@ -97,6 +98,7 @@ struct ws_connection {
     uint64_t messaged_at; /* a message went or came */
     uint64_t partial_at;  /* a message or frame began and has not ended; 0: none */
     uint64_t full_at;     /* its output passed the soft limit; 0: it is below */
+    uint64_t wrote_at;    /* writing: the last of it was written, or could not be */
     uint64_t pings_full;  /* when its bucket of pings is full again */
 };
 
@@ -118,10 +120,12 @@ struct ws_transport {
     struct ws_timers timers; /* one of each connection: it is also the list of all */
     struct ws_connection *lists[WS_LISTS];
     struct ws_readers readers;
-    struct ws_spares spares;
+    struct ws_pool pool;
+    struct ws_group *taped; /* groups with a tape: only from a send to the next flush() */
     struct ws_addresses addresses;
     size_t opening_count;
     size_t refused_count;
+    size_t due_count;
     size_t writing_count;
     uint64_t refusals;       /* all in all */
     uint64_t slow_consumers; /* the same */
@@ -129,6 +133,11 @@ struct ws_transport {
     struct epoll_event events[WS_EVENTS_MOST];
     uint8_t input[WS_TURN_BYTES];
 };
+
+static inline struct ws_connection *ws_connection_of(struct ws_timer *timer)
+{
+    return (struct ws_connection *)((char *)timer - offsetof(struct ws_connection, timer));
+}
 
 static inline uint64_t ws_after(uint64_t from, uint64_t ms)
 {
@@ -194,10 +203,15 @@ void ws_input_held(struct ws_transport *t, struct ws_connection *c);
 int ws_output_send(struct ws_transport *t, struct ws_connection *c, chatroom_frame *frame);
 void ws_output_close(struct ws_transport *t, struct ws_connection *c, uint16_t code, chatroom_span reason);
 
-/* Something was queued, or what epoll should watch has changed: flush() looks after it. */
+/* Puts the frame on the group's tape. Whoever cannot take it is lost: a member must not miss a frame and stay. */
+void ws_output_send_group(struct ws_transport *t, struct ws_group *group, chatroom_frame *frame);
+void ws_output_leave_group(struct ws_transport *t, struct ws_connection *c, struct chatroom_seat *seat);
+void ws_output_free_group(struct ws_group *group);
+
+/* Something was queued, or what epoll should watch has changed: the flush looks after it. */
 void ws_output_due(struct ws_transport *t, struct ws_connection *c);
-/* Writes, and does what follows from it. */
-void ws_output_settle(struct ws_transport *t, struct ws_connection *c);
+/* The end of a tick: writes what is due, and does what follows from it. */
+void ws_output_flush(struct ws_transport *t);
 
 /* Does its output wait for the peer to read? Then control frames may overtake data. */
 static inline bool ws_blocked(const struct ws_connection *c)

@@ -55,9 +55,9 @@ static void answer(struct ws_transport *t, struct ws_connection *c, unsigned sta
     int rc = CHATROOM_ENOMEM;
 
     if (size > 0 && (size_t)size < sizeof head)
-        rc = ws_queue_copy(&c->out, chatroom_bytes(head, (size_t)size));
+        rc = ws_queue_copy(&c->out, &t->pool, chatroom_bytes(head, (size_t)size));
     if (!rc && !head_only && body.size > 0)
-        rc = lasting ? ws_queue_lasting(&c->out, body) : ws_queue_copy(&c->out, body);
+        rc = lasting ? ws_queue_lasting(&c->out, &t->pool, body) : ws_queue_copy(&c->out, &t->pool, body);
     if (rc)
         ws_connection_lose(t, c, WS_LOST_MEMORY);
     else
@@ -202,7 +202,7 @@ static bool queue_101(struct ws_transport *t, struct ws_connection *c, chatroom_
                     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                     "Sec-WebSocket-Accept: %.*s\r\n%s\r\n",
                     WS_ACCEPT_SIZE, c->held->accept, line);
-    return ws_queue_copy(&c->out, chatroom_bytes(text, (size_t)size)) == CHATROOM_OK;
+    return ws_queue_copy(&c->out, &t->pool, chatroom_bytes(text, (size_t)size)) == CHATROOM_OK;
 }
 
 /* What came behind the head are frames: the next step looks at them. */

@@ -27,7 +27,7 @@ static void on_ping(struct ws_transport *t, struct ws_connection *c, chatroom_sp
         return; /* nothing follows our Close */
     if (pings_too_fast(t, c))
         ws_connection_fail(t, c, 1008, chatroom_str("too many pings"));
-    else if (ws_queue_pong(&c->out, payload, ws_blocked(c)))
+    else if (ws_queue_pong(&c->out, &t->pool, payload, ws_blocked(c)))
         ws_connection_lose(t, c, WS_LOST_MEMORY);
     else
         ws_output_due(t, c);
@@ -38,7 +38,7 @@ static void on_close(struct ws_transport *t, struct ws_connection *c, const stru
 {
     if (c->state == WS_CLOSING) {
         ws_connection_report_farewell(c);
-    } else if (ws_queue_close(&c->out, event->code == 1005 ? 0 : event->code, chatroom_str(NULL))) {
+    } else if (ws_queue_close(&c->out, &t->pool, event->code == 1005 ? 0 : event->code, chatroom_str(NULL))) {
         ws_connection_lose(t, c, WS_LOST_MEMORY);
         return;
     } else {
@@ -257,8 +257,10 @@ void ws_input_event(struct ws_transport *t, struct ws_connection *c, uint32_t ev
 {
     if (c->state == WS_DEAD || c->lost)
         return;
-    if (events & EPOLLOUT)
+    if (events & EPOLLOUT) {
+        c->writable = true;
         ws_output_due(t, c);
+    }
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
         return;
     if (!ws_reads(t, c)) {

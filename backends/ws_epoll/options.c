@@ -39,6 +39,8 @@ static int check_numbers(const struct chatroom_ws_epoll_options *o, struct chatr
         {"handshake_ms", o->handshake_ms},
         {"message_ms", o->message_ms},
         {"close_ms", o->close_ms},
+        {"write_ms", o->write_ms},
+        {"output_bytes", o->output_bytes},
         {"opening_most", o->opening_most},
         {"pong_ms", o->ping_ms ? o->pong_ms : 1},
         {"connects_burst", o->connects_per_second ? o->connects_burst : 1},
@@ -92,6 +94,8 @@ static int check_files(const struct chatroom_ws_epoll_options *o, struct chatroo
 
         if (!file->path || file->path[0] != '/')
             return complain(error, "The path of a file must begin with \"/\"%s.", "");
+        if (file->size > UINT32_MAX)
+            return complain(error, "The file \"%s\" is too long.", file->path);
         if (size > WS_FILE_FIELDS_MOST || (size > 0 && (size < 2 || strcmp(file->headers + size - 2, "\r\n") != 0)))
             return complain(error, "The headers of \"%s\" are too long or do not end with CRLF.", file->path);
     }
@@ -145,12 +149,12 @@ static int copy_all(const struct chatroom_ws_epoll_options *from, struct chatroo
 int ws_options_copy(const struct chatroom_ws_epoll_options *options, struct chatroom_ws_epoll_options *ret_options,
                     struct chatroom_error *error)
 {
-    struct chatroom_ws_epoll_options o = {0};
+    struct chatroom_ws_epoll_options o = CHATROOM_WS_EPOLL_OPTIONS;
     int rc;
 
     if (options->size == 0)
         return complain(error, "The options must begin as %s.", "CHATROOM_WS_EPOLL_OPTIONS");
-    /* An older program knows fewer of them. */
+    /* An older program knows fewer of them: the rest is as it would be by default. */
     memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
     rc = check_numbers(&o, error);
     if (!rc)

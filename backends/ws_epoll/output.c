@@ -5,44 +5,59 @@
 
 void ws_output_due(struct ws_transport *t, struct ws_connection *c)
 {
+    t->due_count += !c->listed[WS_DUE];
     ws_list_add(t, c, WS_DUE);
-    if (!c->writing && !ws_queue_empty(&c->out)) {
-        c->writing = true;
-        t->writing_count++;
-    }
 }
 
-/* False: the connection is broken. */
-static bool write_out(struct ws_transport *t, struct ws_connection *c)
+static ssize_t write_some(struct ws_transport *t, const struct ws_connection *c)
+{
+    struct msghdr message = {.msg_iov = t->pieces};
+
+    message.msg_iovlen = ws_queue_gather(&c->out, t->pieces, WS_IOV_MOST);
+    if (message.msg_iovlen == 1)
+        return send(c->fd, t->pieces->iov_base, t->pieces->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* How it ended: OK all is written, or the kernel takes no more; ENOMEM; ESYSTEM the connection is broken. */
+static int write_out(struct ws_transport *t, struct ws_connection *c)
 {
     while (!ws_queue_empty(&c->out)) {
-        struct msghdr message = {.msg_iov = t->pieces};
-        ssize_t written;
+        ssize_t written = write_some(t, c);
 
-        message.msg_iovlen = ws_queue_gather(&c->out, t->pieces, WS_IOV_MOST);
-        written = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return errno == EAGAIN;
-        ws_queue_advance(&c->out, &t->spares, (size_t)written);
+            return errno == EAGAIN ? CHATROOM_OK : CHATROOM_ESYSTEM;
+        c->wrote_at = t->now.mono_ns;
+        if (ws_queue_advance(&c->out, &t->pool, (size_t)written))
+            return CHATROOM_ENOMEM;
     }
-    return true;
+    return CHATROOM_OK;
 }
 
-static bool has_place(const struct ws_transport *t, const struct ws_connection *c, size_t charge)
+static bool lose_if(struct ws_transport *t, struct ws_connection *c, int rc)
 {
-    return charge <= t->options.queue_bytes && c->out.charge <= t->options.queue_bytes - charge;
+    if (rc)
+        ws_connection_lose(t, c, rc == CHATROOM_ENOMEM ? WS_LOST_MEMORY : WS_LOST_NETWORK);
+    return rc != CHATROOM_OK;
+}
+
+/* ---- one connection ---------------------------------------------------------------------------------------------- */
+
+static bool has_place(const struct ws_transport *t, const struct ws_connection *c, size_t octets)
+{
+    size_t queued = c->out.charge + ws_queue_following(&c->out), more = ws_queue_charge(octets);
+
+    return more <= t->options.queue_bytes && queued <= t->options.queue_bytes - more;
 }
 
 /* What one step has for it may be more than the limit: it is slow only if the kernel does not take it. */
-static bool make_place(struct ws_transport *t, struct ws_connection *c, size_t charge)
+static bool make_place(struct ws_transport *t, struct ws_connection *c, size_t octets)
 {
-    if (!has_place(t, c, charge) && !ws_blocked(c) && !write_out(t, c)) {
-        ws_connection_lose(t, c, WS_LOST_NETWORK);
+    if (!has_place(t, c, octets) && !ws_blocked(c) && lose_if(t, c, write_out(t, c)))
         return false;
-    }
-    if (has_place(t, c, charge))
+    if (has_place(t, c, octets))
         return true;
     ws_connection_lose(t, c, WS_LOST_SLOW);
     return false;
@@ -52,16 +67,113 @@ int ws_output_send(struct ws_transport *t, struct ws_connection *c, chatroom_fra
 {
     if (c->state != WS_OPEN || c->lost)
         return CHATROOM_EGONE;
-    if (!make_place(t, c, ws_queue_charge(chatroom_frame_wire(frame).size)))
+    if (!make_place(t, c, chatroom_frame_wire(frame).size))
         return CHATROOM_EAGAIN;
-    if (ws_queue_frame(&c->out, &t->spares, frame)) {
-        ws_connection_lose(t, c, WS_LOST_MEMORY); /* it must not miss a frame and stay */
+    if (lose_if(t, c, ws_queue_frame(&c->out, &t->pool, frame))) /* it must not miss a frame and stay */
         return CHATROOM_ENOMEM;
-    }
     c->messaged_at = t->now.mono_ns;
     ws_output_due(t, c);
     return CHATROOM_OK;
 }
+
+/* ---- a group ----------------------------------------------------------------------------------------------------- */
+
+/* A new tape with that frame, which everyone has yet to be told of. Errors: ENOMEM. */
+static int begin_tape(struct ws_transport *t, struct ws_group *group, chatroom_frame *frame)
+{
+    group->tape = ws_tape_new(frame);
+    if (!group->tape)
+        return CHATROOM_ENOMEM;
+    group->following = 0;
+    group->self = &t->taped;
+    group->next = t->taped;
+    if (group->next)
+        group->next->self = &group->next;
+    t->taped = group;
+    return CHATROOM_OK;
+}
+
+static void end_tape(struct ws_group *group)
+{
+    *group->self = group->next;
+    if (group->next)
+        group->next->self = group->self;
+    ws_tape_unref(group->tape);
+    group->tape = NULL;
+}
+
+/* Nobody follows the tape any more: what was not written is a piece of the queue. */
+static void cut_tape(struct ws_transport *t, struct ws_group *group)
+{
+    for (size_t i = 0; i < group->following; i++) {
+        struct ws_connection *c = group->members[i].connection;
+
+        if (c->out.seat == group->members[i].seat)
+            lose_if(t, c, ws_queue_cut(&c->out, &t->pool));
+    }
+    end_tape(group);
+}
+
+/* Puts the frame on the tape, on a new one if need be; *ret_from: where. Errors: ENOMEM. */
+static int record(struct ws_transport *t, struct ws_group *group, chatroom_frame *frame, size_t *ret_from)
+{
+    *ret_from = group->tape ? group->tape->size : 0;
+    if (group->tape && ws_tape_takes(group->tape, chatroom_frame_wire(frame).size) &&
+        ws_tape_append(group->tape, frame) == CHATROOM_OK)
+        return CHATROOM_OK;
+    if (group->tape)
+        cut_tape(t, group);
+    *ret_from = 0;
+    return begin_tape(t, group, frame);
+}
+
+static void follow(struct ws_transport *t, const struct ws_member *member, size_t from)
+{
+    struct ws_connection *c = member->connection;
+
+    if (c->state != WS_OPEN || c->lost || lose_if(t, c, ws_queue_leave(&c->out, &t->pool)) || !make_place(t, c, 0))
+        return;
+    ws_queue_follow(&c->out, member->seat, from);
+    c->messaged_at = t->now.mono_ns;
+    ws_output_due(t, c);
+}
+
+/* Nobody must miss a frame and stay. */
+static void lose_members(struct ws_transport *t, struct ws_group *group)
+{
+    for (size_t i = 0; i < group->count; i++)
+        ws_connection_lose(t, group->members[i].connection, WS_LOST_MEMORY);
+}
+
+void ws_output_send_group(struct ws_transport *t, struct ws_group *group, chatroom_frame *frame)
+{
+    const struct ws_member *member;
+    size_t from;
+
+    if (record(t, group, frame, &from)) {
+        lose_members(t, group);
+        return;
+    }
+    while ((member = ws_group_gather(group)))
+        follow(t, member, from);
+}
+
+void ws_output_leave_group(struct ws_transport *t, struct ws_connection *c, struct chatroom_seat *seat)
+{
+    if (c->out.seat == seat)
+        lose_if(t, c, ws_queue_leave(&c->out, &t->pool));
+    ws_group_remove(seat);
+}
+
+void ws_output_free_group(struct ws_group *group)
+{
+    if (group->tape)
+        end_tape(group);
+    ws_group_free(group);
+}
+
+/* ---- closing ------------------------------------------------------------------------------------------------------
+ */
 
 static struct ws_farewell *farewell_new(chatroom_span reason)
 {
@@ -80,7 +192,7 @@ void ws_output_close(struct ws_transport *t, struct ws_connection *c, uint16_t c
     if (c->state != WS_OPEN || c->lost)
         return;
     c->farewell = farewell_new(reason);
-    if (!c->farewell || ws_queue_close(&c->out, code, reason)) {
+    if (!c->farewell || ws_queue_close(&c->out, &t->pool, code, reason)) {
         ws_connection_lose(t, c, WS_LOST_MEMORY);
         return;
     }
@@ -91,16 +203,28 @@ void ws_output_close(struct ws_transport *t, struct ws_connection *c, uint16_t c
     ws_output_due(t, c);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- the end of a tick --------------------------------------------------------------------------------------------
+ */
 
 /* Everything is written: the time to wait for the peer begins; when there is nothing to wait for, it ends. */
 static void written(struct ws_transport *t, struct ws_connection *c)
 {
+    t->writing_count -= c->writing;
     c->writing = false;
-    t->writing_count--;
     if (c->state != WS_CLOSING && c->state != WS_LINGER)
         return;
     c->since = t->now.mono_ns;
+    ws_connection_schedule(t, c);
+}
+
+/* Something is left, for when the peer has read: how long that may take is counted from here. */
+static void unwritten(struct ws_transport *t, struct ws_connection *c)
+{
+    if (c->writing)
+        return;
+    c->writing = true;
+    t->writing_count++;
+    c->wrote_at = t->now.mono_ns;
     ws_connection_schedule(t, c);
 }
 
@@ -137,27 +261,82 @@ static void watch(struct ws_transport *t, struct ws_connection *c)
     c->interest = interest;
 }
 
-void ws_output_settle(struct ws_transport *t, struct ws_connection *c)
+/* Our side of a connection that is over. */
+static void shut_down(struct ws_transport *t, struct ws_connection *c)
 {
+    if (c->input_ended)
+        ws_connection_end(t, c, false);
+    else if (!c->output_ended && shutdown(c->fd, SHUT_WR))
+        ws_connection_lose(t, c, WS_LOST_NETWORK);
+    c->output_ended = true;
+}
+
+/*
+ * Writes what the kernel takes. Who was blocked is tried again when epoll says so, not each time that there is more for
+ * it. False: the connection is lost.
+ */
+static bool write_tick(struct ws_transport *t, struct ws_connection *c)
+{
+    if ((!ws_blocked(c) || c->writable) && lose_if(t, c, write_out(t, c)))
+        return false;
+    c->writable = false;
+    if (c->out.charge + ws_queue_following(&c->out) > t->options.queue_bytes) {
+        ws_connection_lose(t, c, WS_LOST_SLOW);
+        return false;
+    }
+    return !lose_if(t, c, ws_queue_cut(&c->out, &t->pool));
+}
+
+static void settle(struct ws_transport *t, struct ws_connection *c)
+{
+    bool had = !ws_queue_empty(&c->out);
+
+    if (!write_tick(t, c))
+        return;
+    if (!ws_queue_empty(&c->out))
+        unwritten(t, c);
+    else if (had)
+        written(t, c);
+    if (c->state == WS_LINGER && ws_queue_empty(&c->out))
+        shut_down(t, c);
     if (c->state == WS_DEAD || c->lost)
         return;
-    if (!write_out(t, c)) {
-        ws_connection_lose(t, c, WS_LOST_NETWORK);
-        return;
-    }
-    if (c->writing && ws_queue_empty(&c->out))
-        written(t, c);
-    if (c->state == WS_LINGER && ws_queue_empty(&c->out)) {
-        if (c->input_ended) {
-            ws_connection_end(t, c, false);
-            return;
-        }
-        if (!c->output_ended && shutdown(c->fd, SHUT_WR)) {
-            ws_connection_lose(t, c, WS_LOST_NETWORK);
-            return;
-        }
-        c->output_ended = true;
-    }
     note_fullness(t, c);
     watch(t, c);
+}
+
+/* The most that all connections together may have us keep: beyond it the one with the most goes (P4). */
+static void relieve(struct ws_transport *t)
+{
+    while (t->pool.charge > t->options.output_bytes) {
+        struct ws_connection *most = NULL;
+        size_t going = 0;
+
+        for (size_t i = 0; i < t->timers.count; i++) {
+            struct ws_connection *c = ws_connection_of(t->timers.heap[i]);
+
+            if (c->lost)
+                going += c->out.charge;
+            else if (!most || c->out.charge > most->out.charge)
+                most = c;
+        }
+        if (!most || t->pool.charge - going <= t->options.output_bytes)
+            return;
+        ws_connection_lose(t, most, WS_LOST_SLOW);
+    }
+}
+
+void ws_output_flush(struct ws_transport *t)
+{
+    struct ws_connection *due = ws_list_take(t, WS_DUE), *c;
+
+    t->due_count = 0;
+    while ((c = ws_list_pop(&due, WS_DUE))) {
+        if (c->state != WS_DEAD && !c->lost)
+            settle(t, c);
+        c->out.seat = NULL; /* if it is lost: nobody needs what it follows */
+    }
+    while (t->taped)
+        end_tape(t->taped);
+    relieve(t);
 }

@@ -7,9 +7,11 @@
 
 struct ws_piece {
     struct ws_piece *next;
-    chatroom_frame *frame; /* NULL: the octets are our own, behind the piece, or outlive us */
-    const char *bytes;
-    size_t size;
+    chatroom_frame *frame; /* what it refers to, if anything */
+    struct ws_tape *tape;
+    const char *bytes; /* not of a tape's: it may grow, and move */
+    uint32_t from;     /* where on the tape */
+    uint32_t size;
     bool pong;
 };
 
@@ -20,18 +22,34 @@ size_t ws_queue_charge(size_t size)
 
 /* ---- pieces ------------------------------------------------------------------------------------------------------ */
 
-static struct ws_piece *shared_piece(struct ws_spares *spares, chatroom_frame *frame)
+static struct ws_piece *spare_piece(struct ws_pool *pool)
+{
+    struct ws_piece *piece = pool->spares;
+
+    if (!piece)
+        return malloc(sizeof *piece);
+    pool->spares = piece->next;
+    pool->spare_count--;
+    return piece;
+}
+
+static struct ws_piece *frame_piece(struct ws_pool *pool, chatroom_frame *frame)
 {
     chatroom_span wire = chatroom_frame_wire(frame);
-    struct ws_piece *piece = spares->first;
+    struct ws_piece *piece = spare_piece(pool);
 
-    if (piece) {
-        spares->first = piece->next;
-        spares->count--;
-    } else if (!(piece = malloc(sizeof *piece))) {
-        return NULL;
-    }
-    *piece = (struct ws_piece){.frame = chatroom_frame_ref(frame), .bytes = wire.bytes, .size = wire.size};
+    if (piece)
+        *piece =
+            (struct ws_piece){.frame = chatroom_frame_ref(frame), .bytes = wire.bytes, .size = (uint32_t)wire.size};
+    return piece;
+}
+
+static struct ws_piece *tape_piece(struct ws_pool *pool, struct ws_tape *tape, uint32_t from)
+{
+    struct ws_piece *piece = spare_piece(pool);
+
+    if (piece)
+        *piece = (struct ws_piece){.tape = ws_tape_ref(tape), .from = from, .size = (uint32_t)tape->size - from};
     return piece;
 }
 
@@ -44,23 +62,41 @@ static struct ws_piece *own_piece(size_t capacity)
     return piece;
 }
 
-static void drop(struct ws_spares *spares, struct ws_piece *piece)
+static void drop(struct ws_pool *pool, struct ws_piece *piece)
 {
-    bool keep = piece->frame && spares->count < SPARES_MOST;
+    bool keep = (piece->frame || piece->tape) && pool->spare_count < SPARES_MOST;
 
     chatroom_frame_unref(piece->frame);
+    ws_tape_unref(piece->tape);
     if (!keep) {
         free(piece);
         return;
     }
-    piece->next = spares->first;
-    spares->first = piece;
-    spares->count++;
+    piece->next = pool->spares;
+    pool->spares = piece;
+    pool->spare_count++;
+}
+
+static const char *bytes_of(const struct ws_piece *piece)
+{
+    return piece->tape ? ws_tape_at(piece->tape, piece->from) : piece->bytes;
 }
 
 /* ---- putting in -------------------------------------------------------------------------------------------------- */
 
-static void insert(struct ws_queue *queue, struct ws_piece *piece, struct ws_piece *before)
+static void charge(struct ws_queue *queue, struct ws_pool *pool, size_t octets)
+{
+    queue->charge += octets;
+    pool->charge += octets;
+}
+
+static void discharge(struct ws_queue *queue, struct ws_pool *pool, size_t octets)
+{
+    queue->charge -= octets;
+    pool->charge -= octets;
+}
+
+static void insert(struct ws_queue *queue, struct ws_pool *pool, struct ws_piece *piece, struct ws_piece *before)
 {
     piece->next = before ? before->next : queue->head;
     if (before)
@@ -69,54 +105,77 @@ static void insert(struct ws_queue *queue, struct ws_piece *piece, struct ws_pie
         queue->head = piece;
     if (!piece->next)
         queue->tail = piece;
-    queue->charge += ws_queue_charge(piece->size);
+    charge(queue, pool, ws_queue_charge(piece->size));
 }
 
-static int append(struct ws_queue *queue, struct ws_piece *piece)
+static int append(struct ws_queue *queue, struct ws_pool *pool, struct ws_piece *piece)
 {
     if (!piece)
         return CHATROOM_ENOMEM;
-    insert(queue, piece, queue->tail);
+    if (ws_queue_leave(queue, pool)) {
+        drop(pool, piece);
+        return CHATROOM_ENOMEM;
+    }
+    insert(queue, pool, piece, queue->tail);
     return CHATROOM_OK;
 }
 
-/* The last piece that one which overtakes stays behind: an earlier one of its kind, or one of which the peer has a
- * part. */
-static struct ws_piece *front(const struct ws_queue *queue)
+int ws_queue_frame(struct ws_queue *queue, struct ws_pool *pool, chatroom_frame *frame)
 {
-    if (queue->barrier)
-        return queue->barrier;
-    return queue->offset > 0 ? queue->head : NULL;
+    return append(queue, pool, frame_piece(pool, frame));
 }
 
-int ws_queue_frame(struct ws_queue *queue, struct ws_spares *spares, chatroom_frame *frame)
-{
-    return append(queue, shared_piece(spares, frame));
-}
-
-int ws_queue_copy(struct ws_queue *queue, chatroom_span octets)
+int ws_queue_copy(struct ws_queue *queue, struct ws_pool *pool, chatroom_span octets)
 {
     struct ws_piece *piece = own_piece(octets.size);
 
     if (piece && octets.size > 0)
         memcpy(piece + 1, octets.bytes, octets.size);
     if (piece)
-        piece->size = octets.size;
-    if (append(queue, piece))
+        piece->size = (uint32_t)octets.size;
+    if (append(queue, pool, piece))
         return CHATROOM_ENOMEM;
     queue->barrier = piece;
     return CHATROOM_OK;
 }
 
-int ws_queue_lasting(struct ws_queue *queue, chatroom_span octets)
+int ws_queue_lasting(struct ws_queue *queue, struct ws_pool *pool, chatroom_span octets)
 {
     struct ws_piece *piece = own_piece(0);
 
     if (piece) {
         piece->bytes = octets.bytes;
-        piece->size = octets.size;
+        piece->size = (uint32_t)octets.size;
     }
-    return append(queue, piece);
+    return append(queue, pool, piece);
+}
+
+/* ---- following ----------------------------------------------------------------------------------------------------
+ */
+
+void ws_queue_follow(struct ws_queue *queue, struct chatroom_seat *seat, size_t from)
+{
+    queue->seat = seat;
+    queue->from = (uint32_t)from;
+}
+
+int ws_queue_cut(struct ws_queue *queue, struct ws_pool *pool)
+{
+    bool pending = ws_queue_following(queue) > 0;
+    struct ws_piece *piece = pending ? tape_piece(pool, ws_group_of(queue->seat)->tape, queue->from) : NULL;
+
+    queue->seat = NULL;
+    if (piece)
+        insert(queue, pool, piece, queue->tail);
+    return pending && !piece ? CHATROOM_ENOMEM : CHATROOM_OK;
+}
+
+int ws_queue_leave(struct ws_queue *queue, struct ws_pool *pool)
+{
+    if (!queue->seat)
+        return CHATROOM_OK;
+    ws_group_stray(queue->seat);
+    return ws_queue_cut(queue, pool);
 }
 
 /* ---- control frames (RFC 6455, 5.5) -------------------------------------------------------------------------------
@@ -130,7 +189,7 @@ static void write_control(struct ws_piece *piece, uint8_t opcode, chatroom_span 
     at[1] = (uint8_t)payload.size;
     if (payload.size > 0)
         memcpy(at + 2, payload.bytes, payload.size);
-    piece->size = 2 + payload.size;
+    piece->size = 2 + (uint32_t)payload.size;
 }
 
 static struct ws_piece *control_piece(uint8_t opcode, chatroom_span payload)
@@ -142,28 +201,42 @@ static struct ws_piece *control_piece(uint8_t opcode, chatroom_span payload)
     return piece;
 }
 
-int ws_queue_close(struct ws_queue *queue, uint16_t code, chatroom_span reason)
+int ws_queue_close(struct ws_queue *queue, struct ws_pool *pool, uint16_t code, chatroom_span reason)
 {
     char payload[125] = {(char)(code >> 8), (char)code};
     size_t size = code ? 2 + reason.size : 0;
 
     if (code && reason.size > 0)
         memcpy(payload + 2, reason.bytes, reason.size);
-    return append(queue, control_piece(8, chatroom_bytes(payload, size)));
+    return append(queue, pool, control_piece(8, chatroom_bytes(payload, size)));
 }
 
-static int add_control(struct ws_queue *queue, struct ws_piece *piece, bool overtake)
+/*
+ * The last piece that one which overtakes stays behind: an earlier one of its kind, or one of which the peer has a
+ * part. What is followed has not been started.
+ */
+static struct ws_piece *front(const struct ws_queue *queue)
 {
+    if (queue->barrier)
+        return queue->barrier;
+    return queue->offset > 0 ? queue->head : NULL;
+}
+
+static int add_control(struct ws_queue *queue, struct ws_pool *pool, struct ws_piece *piece, bool overtake)
+{
+    if (!overtake && append(queue, pool, piece))
+        return CHATROOM_ENOMEM;
     if (!piece)
         return CHATROOM_ENOMEM;
-    insert(queue, piece, overtake ? front(queue) : queue->tail);
+    if (overtake)
+        insert(queue, pool, piece, front(queue));
     queue->barrier = piece;
     return CHATROOM_OK;
 }
 
-int ws_queue_ping(struct ws_queue *queue, bool overtake)
+int ws_queue_ping(struct ws_queue *queue, struct ws_pool *pool, bool overtake)
 {
-    return add_control(queue, control_piece(9, chatroom_str(NULL)), overtake);
+    return add_control(queue, pool, control_piece(9, chatroom_str(NULL)), overtake);
 }
 
 static struct ws_piece *last_pong(const struct ws_queue *queue)
@@ -176,25 +249,25 @@ static struct ws_piece *last_pong(const struct ws_queue *queue)
     return last;
 }
 
-static void replace(struct ws_queue *queue, struct ws_piece *piece, chatroom_span payload)
+static void replace(struct ws_queue *queue, struct ws_pool *pool, struct ws_piece *piece, chatroom_span payload)
 {
-    queue->charge -= piece->size;
+    discharge(queue, pool, piece->size);
     write_control(piece, 10, payload);
-    queue->charge += piece->size;
+    charge(queue, pool, piece->size);
 }
 
-int ws_queue_pong(struct ws_queue *queue, chatroom_span payload, bool overtake)
+int ws_queue_pong(struct ws_queue *queue, struct ws_pool *pool, chatroom_span payload, bool overtake)
 {
     struct ws_piece *piece;
 
     if (queue->pongs == WS_PONGS_MOST) {
-        replace(queue, last_pong(queue), payload); /* not the first of them, so it has not been started */
+        replace(queue, pool, last_pong(queue), payload); /* not the first of them, so it has not been started */
         return CHATROOM_OK;
     }
     piece = control_piece(10, payload);
     if (piece)
         piece->pong = true;
-    if (add_control(queue, piece, overtake))
+    if (add_control(queue, pool, piece, overtake))
         return CHATROOM_ENOMEM;
     queue->pongs++;
     return CHATROOM_OK;
@@ -202,20 +275,26 @@ int ws_queue_pong(struct ws_queue *queue, chatroom_span payload, bool overtake)
 
 /* ---- taking out -------------------------------------------------------------------------------------------------- */
 
+static struct iovec octets(const char *bytes, size_t size)
+{
+    return (struct iovec){(void *)(uintptr_t)bytes, size}; /* sendmsg() only reads them */
+}
+
 size_t ws_queue_gather(const struct ws_queue *queue, struct iovec *ret_pieces, size_t most)
 {
-    size_t count = 0;
+    size_t count = 0, following = ws_queue_following(queue);
 
     for (const struct ws_piece *piece = queue->head; piece && count < most; piece = piece->next) {
         size_t skip = piece == queue->head ? queue->offset : 0;
 
-        ret_pieces[count].iov_base = (void *)(uintptr_t)(piece->bytes + skip); /* sendmsg() only reads it */
-        ret_pieces[count++].iov_len = piece->size - skip;
+        ret_pieces[count++] = octets(bytes_of(piece) + skip, piece->size - skip);
     }
+    if (following > 0 && count < most)
+        ret_pieces[count++] = octets(ws_tape_at(ws_group_of(queue->seat)->tape, queue->from), following);
     return count;
 }
 
-static void pop(struct ws_queue *queue, struct ws_spares *spares)
+static void pop(struct ws_queue *queue, struct ws_pool *pool)
 {
     struct ws_piece *piece = queue->head;
 
@@ -226,33 +305,43 @@ static void pop(struct ws_queue *queue, struct ws_spares *spares)
         queue->barrier = NULL;
     if (piece->pong)
         queue->pongs--;
-    queue->charge -= ws_queue_charge(piece->size);
+    discharge(queue, pool, ws_queue_charge(piece->size));
     queue->offset = 0;
-    drop(spares, piece);
+    drop(pool, piece);
 }
 
-void ws_queue_advance(struct ws_queue *queue, struct ws_spares *spares, size_t written)
+int ws_queue_advance(struct ws_queue *queue, struct ws_pool *pool, size_t written)
 {
     while (queue->head && written >= queue->head->size - queue->offset) {
         written -= queue->head->size - queue->offset;
-        pop(queue, spares);
+        pop(queue, pool);
     }
-    queue->offset += written;
+    if (!queue->head && written == ws_queue_following(queue)) {
+        queue->from += (uint32_t)written;
+        return CHATROOM_OK;
+    }
+    if (!queue->head && ws_queue_leave(queue, pool)) /* so that nothing that is followed has been started */
+        return CHATROOM_ENOMEM;
+    queue->offset += (uint32_t)written;
+    return CHATROOM_OK;
 }
 
-void ws_queue_clear(struct ws_queue *queue, struct ws_spares *spares)
+void ws_queue_clear(struct ws_queue *queue, struct ws_pool *pool)
 {
+    if (queue->seat)
+        ws_group_stray(queue->seat);
+    queue->seat = NULL;
     while (queue->head)
-        pop(queue, spares);
+        pop(queue, pool);
 }
 
-void ws_spares_fini(struct ws_spares *spares)
+void ws_pool_fini(struct ws_pool *pool)
 {
-    while (spares->first) {
-        struct ws_piece *piece = spares->first;
+    while (pool->spares) {
+        struct ws_piece *piece = pool->spares;
 
-        spares->first = piece->next;
+        pool->spares = piece->next;
         free(piece);
     }
-    spares->count = 0;
+    pool->spare_count = 0;
 }

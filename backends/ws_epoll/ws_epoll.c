@@ -1,5 +1,4 @@
 #include "connection.h"
-#include "group.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,20 +86,19 @@ static int group_add(void *self, void *group, void *peer, struct chatroom_seat *
 
 static void group_remove(void *self, void *group, void *peer, struct chatroom_seat *seat)
 {
-    (void)self;
-    (void)peer;
-    ws_group_remove(group, seat);
+    (void)group;
+    ws_output_leave_group(self, peer, seat);
 }
 
 static void group_send(void *self, void *group, chatroom_frame *frame)
 {
-    ws_group_send(self, group, frame);
+    ws_output_send_group(self, group, frame);
 }
 
 static void group_free(void *self, void *group)
 {
     (void)self;
-    ws_group_free(group);
+    ws_output_free_group(group);
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
@@ -125,7 +123,7 @@ static void run_timers(struct ws_transport *t)
     struct ws_timer *first;
 
     while ((first = ws_timers_first(&t->timers)) && first->due <= t->now.mono_ns)
-        ws_connection_expire(t, (struct ws_connection *)((char *)first - offsetof(struct ws_connection, timer)));
+        ws_connection_expire(t, ws_connection_of(first));
     if (t->accept_again <= t->now.mono_ns && ws_listeners_watch(t))
         ws_listeners_pause(t);
 }
@@ -188,12 +186,13 @@ static void step(void *self, struct chatroom_now now)
 
 static void flush(void *self)
 {
-    struct ws_transport *t = self;
-    struct ws_connection *due = ws_list_take(t, WS_DUE), *c;
+    ws_output_flush(self);
+    ws_connections_bury(self);
+}
 
-    while ((c = ws_list_pop(&due, WS_DUE)))
-        ws_output_settle(t, c);
-    ws_connections_bury(t);
+static size_t due(void *self)
+{
+    return ((struct ws_transport *)self)->due_count;
 }
 
 static void wake(void *self)
@@ -207,7 +206,9 @@ static void wake(void *self)
 
 static bool busy(void *self)
 {
-    return ((struct ws_transport *)self)->writing_count > 0;
+    const struct ws_transport *t = self;
+
+    return t->lists[WS_DUE] || t->writing_count > 0;
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
@@ -240,7 +241,7 @@ static void close_all(void *self)
 
     stop(t);
     while ((first = ws_timers_first(&t->timers)))
-        ws_connection_end(t, (struct ws_connection *)((char *)first - offsetof(struct ws_connection, timer)), false);
+        ws_connection_end(t, ws_connection_of(first), false);
     for (int list = 0; list < WS_GRAVE; list++)
         empty(ws_list_take(t, list), list);
     ws_connections_bury(t);
@@ -249,7 +250,7 @@ static void close_all(void *self)
     close_descriptor(t->reserve);
     ws_timers_fini(&t->timers);
     ws_readers_fini(&t->readers);
-    ws_spares_fini(&t->spares);
+    ws_pool_fini(&t->pool);
     ws_options_fini(&t->options);
     free(t->listeners);
     free(t);
@@ -273,6 +274,7 @@ static const struct chatroom_transport_ops ops = {
     .deadline = deadline,
     .step = step,
     .flush = flush,
+    .due = due,
     .wake = wake,
     .stop = stop,
     .busy = busy,

@@ -143,6 +143,13 @@ struct chatroom_transport_ops {
     /* May. The tick is over: write what is due. */
     void (*flush)(void *self);
 
+    /*
+     * May. How many peers flush() would write to. While entries are on their way to the store the core puts flush() off
+     * for as long as it would take at most, for what they bring may leave together with what is due; without this it
+     * never does.
+     */
+    size_t (*due)(void *self);
+
     /* May. Any thread: make fd() readable. Must if a store or the host completes from other threads. */
     void (*wake)(void *self);
 

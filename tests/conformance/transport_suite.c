@@ -510,6 +510,161 @@ static void group__member_that_closes_is_passed_over(void **state)
     ops->group_free(port.transport.self, group);
 }
 
+/*
+ * Any calls in any order, in one tick and over several: each peer hears what the calls say, in their order. The calls
+ * come from a counter that is stirred, and a model says what each should hear.
+ */
+#define MIXED_CLIENTS 3
+#define MIXED_GROUPS  2
+#define MIXED_CALLS   2000
+
+struct mixed {
+    struct client *client;
+    chatroom_connection *connection;
+    struct chatroom_seat seats[MIXED_GROUPS];
+    bool in[MIXED_GROUPS];
+    int due[MIXED_CALLS]; /* numbers of the messages that are on their way to it */
+    int due_count;
+};
+
+static void expect_number(struct mixed *one, int number)
+{
+    one->due[one->due_count++] = number;
+}
+
+static void mixed_group(struct mixed *all, void *group, int of, int number)
+{
+    char text[16];
+
+    snprintf(text, sizeof text, "%d", number);
+    for (int i = 0; i < MIXED_CLIENTS; i++)
+        if (all[i].in[of])
+            expect_number(&all[i], number);
+    send_to_group(group, text);
+}
+
+static void mixed_send(struct mixed *one, int number)
+{
+    char text[16];
+
+    snprintf(text, sizeof text, "%d", number);
+    expect_number(one, number);
+    assert_int_equal(send_to(one->connection, CHATROOM_TEXT_MESSAGE, chatroom_str(text)), CHATROOM_OK);
+}
+
+static void mixed_move(struct mixed *one, void *group, int of)
+{
+    const struct chatroom_transport_ops *ops = port.transport.ops;
+
+    one->in[of] = !one->in[of];
+    if (one->in[of])
+        assert_int_equal(ops->group_add(port.transport.self, group, one->connection->peer, &one->seats[of]),
+                         CHATROOM_OK);
+    else
+        ops->group_remove(port.transport.self, group, one->connection->peer, &one->seats[of]);
+}
+
+static void mixed_check(struct mixed *one)
+{
+    char text[16];
+
+    for (int i = 0; i < one->due_count; i++) {
+        snprintf(text, sizeof text, "%d", one->due[i]);
+        assert_receives(one->client, CHATROOM_TEXT_MESSAGE, chatroom_str(text));
+    }
+    one->due_count = 0;
+}
+
+static void group__calls_of_all_kinds_are_heard_in_their_order(void **state)
+{
+    const struct chatroom_transport_ops *ops = port.transport.ops;
+    struct mixed all[MIXED_CLIENTS] = {0};
+    void *groups[MIXED_GROUPS];
+    uint32_t dice = 1;
+
+    (void)state;
+    if (!ops->group_new)
+        skip();
+    for (int i = 0; i < MIXED_GROUPS; i++)
+        assert_int_equal(ops->group_new(port.transport.self, &groups[i]), CHATROOM_OK);
+    for (int i = 0; i < MIXED_CLIENTS; i++)
+        all[i].connection = open_client(&all[i].client);
+    for (int number = 0; number < MIXED_CALLS; number++) {
+        struct mixed *one;
+        int of;
+
+        dice = dice * 1664525 + 1013904223;
+        one = &all[(dice >> 8) % MIXED_CLIENTS];
+        of = (int)((dice >> 12) % MIXED_GROUPS);
+        switch ((dice >> 16) % 16) {
+        case 0:
+        case 1:
+            mixed_move(one, groups[of], of);
+            break;
+        case 2:
+            for (int i = 0; i < MIXED_CLIENTS; i++)
+                mixed_check(&all[i]);
+            break;
+        case 3:
+        case 4:
+        case 5:
+            mixed_send(one, number);
+            break;
+        default:
+            mixed_group(all, groups[of], of, number);
+        }
+    }
+    for (int i = 0; i < MIXED_CLIENTS; i++) {
+        mixed_check(&all[i]);
+        assert_silent(all[i].client);
+        for (int of = 0; of < MIXED_GROUPS; of++)
+            if (all[i].in[of])
+                mixed_move(&all[i], groups[of], of);
+    }
+    for (int i = 0; i < MIXED_GROUPS; i++)
+        ops->group_free(port.transport.self, groups[i]);
+}
+
+static void group__freed_while_something_is_due_is_still_heard(void **state)
+{
+    const struct chatroom_transport_ops *ops = port.transport.ops;
+    struct client *client;
+    chatroom_connection *connection = open_client(&client);
+    struct chatroom_seat seat;
+    void *group;
+
+    (void)state;
+    if (!ops->group_new)
+        skip();
+    assert_int_equal(ops->group_new(port.transport.self, &group), CHATROOM_OK);
+    assert_int_equal(ops->group_add(port.transport.self, group, connection->peer, &seat), CHATROOM_OK);
+    send_to_group(group, "the last");
+    send_to_group(group, "words");
+    ops->group_remove(port.transport.self, group, connection->peer, &seat);
+    ops->group_free(port.transport.self, group);
+    assert_receives(client, CHATROOM_TEXT_MESSAGE, chatroom_str("the last"));
+    assert_receives(client, CHATROOM_TEXT_MESSAGE, chatroom_str("words"));
+}
+
+static void due__counts_those_to_whom_flush_writes(void **state)
+{
+    struct client *first, *second;
+    chatroom_connection *a = open_client(&first), *b = open_client(&second);
+
+    (void)state;
+    if (!port.transport.ops->due)
+        skip();
+    some_turns();
+    assert_int_equal(port.transport.ops->due(port.transport.self), 0);
+    assert_int_equal(send_to(a, CHATROOM_TEXT_MESSAGE, chatroom_str("x")), CHATROOM_OK);
+    assert_int_equal(send_to(a, CHATROOM_TEXT_MESSAGE, chatroom_str("y")), CHATROOM_OK);
+    assert_int_equal(port.transport.ops->due(port.transport.self), 1);
+    assert_int_equal(send_to(b, CHATROOM_TEXT_MESSAGE, chatroom_str("x")), CHATROOM_OK);
+    assert_int_equal(port.transport.ops->due(port.transport.self), 2);
+    some_turns();
+    assert_int_equal(port.transport.ops->due(port.transport.self), 0);
+}
+
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 static void *wake(void *arg)
@@ -581,6 +736,9 @@ int transport_suite(const char *name, const struct client_driver *of)
         TEST(close_all__ends_everyone),
         TEST(group__everyone_in_it_hears_the_same),
         TEST(group__member_that_closes_is_passed_over),
+        TEST(group__calls_of_all_kinds_are_heard_in_their_order),
+        TEST(group__freed_while_something_is_due_is_still_heard),
+        TEST(due__counts_those_to_whom_flush_writes),
         TEST(wake__makes_fd_readable_until_the_next_step),
         TEST(busy__until_what_was_queued_is_written),
         TEST(deadline__idle_transport_does_not_spin),

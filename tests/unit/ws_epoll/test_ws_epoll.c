@@ -664,6 +664,102 @@ static void F30_soft_limit_gives_time_to_catch_up(void **state)
     finish();
 }
 
+/* Below the soft limit, but nothing of it is read. */
+static void F30_who_takes_nothing_is_reset_after_a_while(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+    struct ws_client *client;
+    static char text[65536];
+
+    (void)state;
+    options.ping_ms = 0;
+    start(&options);
+    client = open_client();
+    client->reading = false;
+    while (ws_queue_empty(&connection_of_the_newest()->out)) {
+        assert_int_equal(port_send(port.connections, CHATROOM_BINARY_MESSAGE, chatroom_bytes(text, sizeof text)),
+                         CHATROOM_OK);
+        some_turns();
+    }
+    assert_in_range(connection_of_the_newest()->out.charge, 1, options.queue_soft_bytes);
+    pass_ms(9900);
+    assert_int_equal(heard.closed, 0);
+    pass_ms(200);
+    assert_int_equal(heard.closed, 1);
+    assert_non_null(strstr(heard.events, "slow_consumer "));
+    finish();
+}
+
+static void P4_output_of_all_together_is_bounded_and_who_has_most_goes(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+    struct ws_client *greedy, *modest;
+    struct chatroom_connection *most, *less;
+    static char text[65536];
+    int rc = CHATROOM_OK;
+
+    (void)state;
+    options.queue_bytes = options.queue_soft_bytes = 64 * 1048576;
+    options.output_bytes = 1048576;
+    start(&options);
+    modest = open_client();
+    less = port.connections;
+    greedy = open_client();
+    most = port.connections;
+    greedy->reading = modest->reading = false;
+    while (rc == CHATROOM_OK && ws_queue_empty(&((struct ws_connection *)less->peer)->out)) {
+        rc = port_send(less, CHATROOM_BINARY_MESSAGE, chatroom_bytes(text, sizeof text));
+        turn();
+    }
+    for (int i = 0; i < 1000 && rc == CHATROOM_OK && heard.closed == 0; i++) {
+        rc = port_send(most, CHATROOM_BINARY_MESSAGE, chatroom_bytes(text, sizeof text));
+        turn();
+    }
+    some_turns();
+    assert_int_equal(heard.closed, 1);
+    assert_ptr_equal(port.connections, less);
+    assert_null(less->next);
+    assert_non_null(strstr(heard.events, "slow_consumer "));
+    finish();
+}
+
+static void F30_member_of_a_group_that_does_not_read_goes_alone(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+    struct ws_client *stuck, *healthy;
+    const struct chatroom_transport_ops *ops;
+    struct chatroom_seat seats[2];
+    static char text[20000];
+    chatroom_frame *frame = chatroom_frame_new(NULL, CHATROOM_BINARY_MESSAGE, chatroom_bytes(text, sizeof text), 0);
+    void *group;
+    size_t sent = 0;
+
+    (void)state;
+    start(&options);
+    ops = port.transport.ops;
+    assert_int_equal(ops->group_new(port.transport.self, &group), CHATROOM_OK);
+    stuck = open_client();
+    assert_int_equal(ops->group_add(port.transport.self, group, port.connections->peer, &seats[0]), CHATROOM_OK);
+    healthy = open_client();
+    assert_int_equal(ops->group_add(port.transport.self, group, port.connections->peer, &seats[1]), CHATROOM_OK);
+    stuck->reading = false;
+    while (heard.closed == 0 && sent < 1000) {
+        for (int i = 0; i < 5; i++, sent++) /* more than one tape takes */
+            ops->group_send(port.transport.self, group, frame);
+        some_turns();
+        if (heard.closed == 0)
+            assert_in_range(((struct ws_connection *)port.connections->next->peer)->out.charge, 0, options.queue_bytes);
+    }
+    assert_int_equal(heard.closed, 1);
+    assert_non_null(strstr(heard.events, "slow_consumer "));
+    UNTIL(healthy->in_size >= sent * (sizeof text + 4));
+    assert_false(healthy->ended);
+    ops->group_remove(port.transport.self, group, port.connections->peer, &seats[1]);
+    chatroom_frame_unref(frame);
+    ops->group_free(port.transport.self, group);
+    finish();
+}
+
 static void T12_connects_beyond_the_rate_are_told_to_come_again(void **state)
 {
     struct chatroom_ws_epoll_options options = usual();
@@ -1038,6 +1134,9 @@ int main(void)
         cmocka_unit_test(T08_ping_flood_is_closed_and_ten_a_second_are_not),
         cmocka_unit_test(T09_one_step_takes_no_more_than_a_turn),
         cmocka_unit_test(F30_hard_limit_resets_and_says_so),
+        cmocka_unit_test(F30_who_takes_nothing_is_reset_after_a_while),
+        cmocka_unit_test(P4_output_of_all_together_is_bounded_and_who_has_most_goes),
+        cmocka_unit_test(F30_member_of_a_group_that_does_not_read_goes_alone),
         cmocka_unit_test(F30_much_in_one_step_is_no_slow_reader),
         cmocka_unit_test(F30_soft_limit_gives_time_to_catch_up),
         cmocka_unit_test(T12_connects_beyond_the_rate_are_told_to_come_again),
