@@ -157,6 +157,7 @@ static void written(struct cr_ticket *ticket)
 {
     chatroom_request *request = CR_CONTAINER(ticket, chatroom_request, ticket);
 
+    request->c->storing--;
     if (ticket->status != CHATROOM_OK)
         fail(request, ticket->status);
     become_ready(request);
@@ -165,6 +166,7 @@ static void written(struct cr_ticket *ticket)
 static int submit(chatroom_request *request)
 {
     chatroom *c = request->c;
+    int result;
 
     if (c->dying)
         return CHATROOM_ECLOSED;
@@ -175,7 +177,9 @@ static int submit(chatroom_request *request)
     request->ticket.done = written;
     c->submitted = true;
     cr_write_stamp(request);
-    return c->store.ops->submit(c->store.self, &request->ticket.store);
+    result = c->store.ops->submit(c->store.self, &request->ticket.store);
+    c->storing += result == CHATROOM_OK;
+    return result;
 }
 
 /* Nobody can be told to try again, and many may go at once. */

@@ -233,6 +233,8 @@ struct chatroom {
     chatroom_request *settled, *last_settled;
     struct cr_deferred deferred, abandoned; /* in the order of their deadlines */
     size_t loose;                           /* requests of the host under way */
+    size_t storing;                         /* requests whose writes are on their way */
+    uint64_t due_since_ns;                  /* the transport's flush was put off then; 0: it was not */
     size_t open_count;
     size_t held_bytes; /* of messages that are not through */
     char *scratch;     /* for texts whose length is not known beforehand */

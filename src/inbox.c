@@ -8,9 +8,8 @@ bool cr_inbox_push(struct cr_inbox *inbox, struct cr_inbox_node *node)
 
     do
         node->next = newest;
-    while (!atomic_compare_exchange_weak_explicit(&inbox->newest, &newest, node, memory_order_release,
-                                                  memory_order_relaxed));
-    return newest == NULL;
+    while (!atomic_compare_exchange_weak(&inbox->newest, &newest, node));
+    return !atomic_load(&inbox->awake) && !atomic_exchange(&inbox->awake, true);
 }
 
 static struct cr_inbox_node *oldest_first(struct cr_inbox_node *newest)
@@ -39,4 +38,17 @@ bool cr_inbox_take(struct cr_inbox *inbox)
         node = next;
     }
     return any;
+}
+
+void cr_inbox_wake(struct cr_inbox *inbox)
+{
+    atomic_store(&inbox->awake, true);
+}
+
+/* A push looks at awake after it has put its node in, this at the nodes after it has given up awake: one sees the
+ * other. */
+bool cr_inbox_sleep(struct cr_inbox *inbox)
+{
+    atomic_store(&inbox->awake, false);
+    return atomic_load(&inbox->newest) == NULL;
 }

@@ -17,6 +17,7 @@ enum {
 };
 
 static const uint64_t ms_ns = 1000000;
+static const uint64_t write_ns = 4000; /* about what a write to a socket costs */
 
 /* ---- making ---- */
 
@@ -263,6 +264,29 @@ static bool work(chatroom *c)
     return any;
 }
 
+/* Until when the transport's flush may wait; 0: there is nothing to gain by it. */
+static uint64_t flush_by(const chatroom *c)
+{
+    if (!c->transport.ops->due || c->storing == 0 || c->due_since_ns == 0)
+        return 0;
+    return c->due_since_ns + c->transport.ops->due(c->transport.self) * write_ns;
+}
+
+/*
+ * What is due to many peers costs as much whether it is one message or twenty. So it waits for the entries that are at
+ * the store, but no longer than writing now would take: then it has lost at most as much again.
+ */
+static void flush_transport(chatroom *c)
+{
+    if (c->due_since_ns == 0)
+        c->due_since_ns = c->now.mono_ns;
+    if (flush_by(c) > c->now.mono_ns)
+        return;
+    c->due_since_ns = 0;
+    if (c->transport.ops->flush)
+        c->transport.ops->flush(c->transport.self);
+}
+
 int chatroom_step(chatroom *c, struct chatroom_now now)
 {
     unsigned rounds = 0;
@@ -271,15 +295,15 @@ int chatroom_step(chatroom *c, struct chatroom_now now)
         return CHATROOM_EINVAL;
     c->stepping = true;
     c->now = now;
+    cr_inbox_wake(&c->inbox);
     if (atomic_load(&c->asked_to_stop))
         chatroom_stop(c);
     c->transport.ops->step(c->transport.self, now);
     cr_defer_expire(c);
     while (work(c) && ++rounds < ROUNDS)
         continue;
-    c->unfinished = rounds == ROUNDS;
-    if (c->transport.ops->flush)
-        c->transport.ops->flush(c->transport.self);
+    flush_transport(c);
+    c->unfinished = !cr_inbox_sleep(&c->inbox) || rounds == ROUNDS;
     c->stepping = false;
     return CHATROOM_OK;
 }
@@ -302,6 +326,8 @@ uint64_t chatroom_deadline(const chatroom *c)
         return 0;
     if (c->transport.ops->deadline)
         at = earlier(at, c->transport.ops->deadline(c->transport.self));
+    if (c->due_since_ns > 0)
+        at = earlier(at, flush_by(c));
     if (c->stopping)
         at = earlier(at, c->stop_by_ns);
     if (c->ready)

@@ -93,21 +93,24 @@ static struct timespec until(uint64_t deadline)
     return (struct timespec){.tv_sec = (time_t)(left / 1000000000), .tv_nsec = (long)(left % 1000000000)};
 }
 
-static void wait_for_work(const chatroom *c, const struct signals *s)
+/* True: there may be a signal. */
+static bool wait_for_work(const chatroom *c, const struct signals *s)
 {
     struct pollfd fds[2] = {{chatroom_fd(c), POLLIN, 0}, {s->fd, POLLIN, 0}}; /* poll passes over negative ones */
     uint64_t deadline = chatroom_deadline(c);
     struct timespec left = until(deadline);
 
     ppoll(fds, 2, deadline == CHATROOM_NEVER ? NULL : &left, NULL); /* woken for nothing: a step does no harm */
+    return fds[1].revents != 0;
 }
 
 static int loop(chatroom *c, const struct signals *s)
 {
     unsigned signals = 0;
 
-    for (;;) {
-        signals += signals_take(s);
+    for (bool signalled = true;; signalled = wait_for_work(c, s)) {
+        if (signalled)
+            signals += signals_take(s);
         if (signals > 1)
             return CHATROOM_EAGAIN;
         if (signals == 1)
@@ -115,7 +118,6 @@ static int loop(chatroom *c, const struct signals *s)
         chatroom_step(c, chatroom_host_now());
         if (chatroom_stopped(c))
             return CHATROOM_OK;
-        wait_for_work(c, s);
     }
 }
 

@@ -27,9 +27,9 @@ static void take(struct cr_inbox_node *node)
     taken++;
 }
 
-static void inbox__says_when_it_was_empty_and_keeps_order(void **state)
+static void inbox__wakes_a_sleeper_once_and_keeps_order(void **state)
 {
-    struct cr_inbox inbox = {NULL};
+    struct cr_inbox inbox = {0};
     struct item items[3];
 
     (void)state;
@@ -42,6 +42,24 @@ static void inbox__says_when_it_was_empty_and_keeps_order(void **state)
     assert_true(cr_inbox_take(&inbox));
     assert_int_equal(taken, 3);
     assert_false(cr_inbox_take(&inbox));
+}
+
+static void inbox__nobody_wakes_who_is_awake_and_who_goes_to_sleep_looks_again(void **state)
+{
+    struct cr_inbox inbox = {0};
+    struct item item = {.node = {.take = take}, .thread = 0, .number = 1};
+
+    (void)state;
+    taken = last[0] = 0;
+    cr_inbox_wake(&inbox);
+    assert_false(cr_inbox_push(&inbox, &item.node));
+    assert_false(cr_inbox_sleep(&inbox));
+    assert_true(cr_inbox_take(&inbox));
+    assert_true(cr_inbox_sleep(&inbox));
+    item.number = 2;
+    assert_true(cr_inbox_push(&inbox, &item.node));
+    assert_true(cr_inbox_take(&inbox));
+    assert_int_equal(taken, 2);
 }
 
 static struct cr_inbox shared;
@@ -79,7 +97,8 @@ static void inbox__loses_nothing_between_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(inbox__says_when_it_was_empty_and_keeps_order),
+        cmocka_unit_test(inbox__wakes_a_sleeper_once_and_keeps_order),
+        cmocka_unit_test(inbox__nobody_wakes_who_is_awake_and_who_goes_to_sleep_looks_again),
         cmocka_unit_test(inbox__loses_nothing_between_threads),
     };
 

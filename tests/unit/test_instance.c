@@ -793,6 +793,79 @@ static void instance__the_store_is_closed_before_the_transport_that_it_wakes(voi
     assert_string_equal(closed_in_order, "store wire ");
 }
 
+static size_t due_peers, flushes;
+static struct chatroom_ticket *unstored;
+
+static size_t due(void *self)
+{
+    (void)self;
+    return due_peers;
+}
+
+static void count_flush(void *self)
+{
+    (void)self;
+    flushes++;
+}
+
+static int keep_ticket(void *self, struct chatroom_ticket *ticket)
+{
+    (void)self;
+    unstored = ticket;
+    return CHATROOM_OK;
+}
+
+/* What is due to many waits for the store, as long as writing it would take and no longer; what is due to few does not.
+ */
+static void instance__flush_waits_for_the_store_as_long_as_it_would_take(void **state)
+{
+    struct chatroom_transport_ops transport_ops;
+    struct chatroom_store_ops store_ops;
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    transport_ops = *w.config.transport.ops;
+    transport_ops.due = due;
+    transport_ops.flush = count_flush;
+    store_ops = *w.config.store.ops;
+    store_ops.submit = keep_ticket;
+    w.config.transport.ops = &transport_ops;
+    w.config.store.ops = &store_ops;
+    make(&w);
+    start(&w);
+    due_peers = 1000;
+    flushes = 0;
+    step(&w);
+    assert_int_equal(flushes, 3); /* nothing is on its way */
+    wire_connect(w.wire, "/dev");
+    step(&w);
+    assert_non_null(unstored);
+    assert_int_equal(flushes, 3);
+    assert_int_equal(chatroom_deadline(w.c), w.now.mono_ns + 4000000);
+    w.now.mono_ns += 3999999;
+    step(&w);
+    assert_int_equal(flushes, 3);
+    w.now.mono_ns++;
+    assert_int_equal(chatroom_step(w.c, w.now), CHATROOM_OK);
+    assert_int_equal(flushes, 4);
+    assert_int_equal(chatroom_step(w.c, w.now), CHATROOM_OK);
+    assert_int_equal(flushes, 4); /* the next wait has begun */
+    due_peers = 0;
+    assert_int_equal(chatroom_step(w.c, w.now), CHATROOM_OK);
+    assert_int_equal(flushes, 5);
+    due_peers = 1000;
+    step(&w);
+    assert_int_equal(flushes, 5);
+    chatroom_write_done(unstored, CHATROOM_OK);
+    assert_int_equal(chatroom_step(w.c, w.now), CHATROOM_OK);
+    assert_int_equal(flushes, 6);
+    store_ops = *w.config.store.ops;
+    due_peers = 0;
+    unstored = NULL;
+    end(&w);
+}
+
 static void instance__two_of_them_do_not_know_each_other(void **state)
 {
     struct world one, other;
@@ -1052,6 +1125,7 @@ int main(void)
         cmocka_unit_test(instance__stop_closes_with_1001_and_every_disconnect_runs),
         cmocka_unit_test(instance__stop_waits_for_a_deferred_answer_but_not_forever),
         cmocka_unit_test(instance__the_store_is_closed_before_the_transport_that_it_wakes),
+        cmocka_unit_test(instance__flush_waits_for_the_store_as_long_as_it_would_take),
         cmocka_unit_test(instance__two_of_them_do_not_know_each_other),
         cmocka_unit_test(instance__a_step_inside_a_step_is_refused_and_does_no_harm),
         cmocka_unit_test(instance__can_be_looked_at),
