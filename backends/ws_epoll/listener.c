@@ -1,5 +1,6 @@
 #include "listener.h"
 
+#include "bucket.h"
 #include "connection.h"
 
 #include <arpa/inet.h>
@@ -226,41 +227,37 @@ static void out_of_descriptors(struct ws_transport *t, struct ws_listener *liste
     ws_listeners_pause(t);
 }
 
-/* A token bucket, kept as the time at which it is full again. */
 static bool too_fast(struct ws_transport *t)
 {
-    uint64_t now = t->now.mono_ns;
-    uint64_t one = t->options.connects_per_second ? 1000000000u / t->options.connects_per_second : 0;
-    uint64_t full = t->connects_full > now ? t->connects_full : now;
+    unsigned rate = t->options.connects_per_second;
 
-    if (one * t->options.connects_burst < full - now + one)
-        return true;
-    t->connects_full = full + one;
-    return false;
+    return rate && !ws_bucket_take(&t->connects_full, t->now.mono_ns, 1000000000u / rate, t->options.connects_burst);
 }
 
+static void refuse(struct ws_transport *t, int fd, struct ws_address *address, uint16_t status, const char *message)
+{
+    ws_address_leave(&t->addresses, address);
+    ws_connection_refuse(t, fd, status, message);
+}
+
+/* The source first: what one of them tries too often takes nothing from all the others. */
 static void admit(struct ws_transport *t, int fd, const union ws_socket_address *source)
 {
     struct ws_address *address = NULL;
+    int rc = ws_address_enter(&t->addresses, &source->any, t->now.mono_ns, &address);
 
-    if (too_fast(t)) {
-        ws_connection_refuse(t, fd, 429, "Too many connections at once; try again.");
-        return;
-    }
-    if (t->opening_count >= t->options.opening_most) {
-        ws_connection_refuse(t, fd, 503, "Too many connections are being opened; try again.");
-        return;
-    }
-    switch (ws_address_enter(&t->addresses, &source->any, t->options.address_connections, &address)) {
-    case CHATROOM_OK:
-        ws_connection_new(t, fd, address);
-        break;
-    case CHATROOM_EAGAIN:
-        ws_connection_refuse(t, fd, 429, "Too many connections from one address.");
-        break;
-    default:
+    if (rc == CHATROOM_EAGAIN)
+        refuse(t, fd, NULL, 429, "Too many connections from one address.");
+    else if (rc == CHATROOM_ELIMIT)
+        refuse(t, fd, NULL, 429, "Too many connections from one address at once; try again.");
+    else if (rc)
         close(fd);
-    }
+    else if (too_fast(t))
+        refuse(t, fd, address, 429, "Too many connections at once; try again.");
+    else if (t->opening_count >= t->options.opening_most)
+        refuse(t, fd, address, 503, "Too many connections are being opened; try again.");
+    else
+        ws_connection_new(t, fd, address);
 }
 
 void ws_listener_accept(struct ws_transport *t, struct ws_listener *listener)

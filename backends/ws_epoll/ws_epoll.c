@@ -126,6 +126,7 @@ static void run_timers(struct ws_transport *t)
 
     while ((first = ws_timers_first(&t->timers)) && first->due <= t->now.mono_ns)
         ws_connection_expire(t, (struct ws_connection *)((char *)first - offsetof(struct ws_connection, timer)));
+    ws_addresses_forget(&t->addresses, t->now.mono_ns);
     if (t->accept_again <= t->now.mono_ns && ws_listeners_watch(t))
         ws_listeners_pause(t);
 }
@@ -248,6 +249,7 @@ static void close_all(void *self)
     close_descriptor(t->wake_fd);
     close_descriptor(t->reserve);
     ws_timers_fini(&t->timers);
+    ws_addresses_fini(&t->addresses);
     ws_readers_fini(&t->readers);
     ws_spares_fini(&t->spares);
     ws_options_fini(&t->options);
@@ -281,6 +283,8 @@ static const struct chatroom_transport_ops ops = {
 
 static void set_up(struct ws_transport *t)
 {
+    t->addresses.limits = (struct ws_address_limits){
+        t->options.address_connections, t->options.address_connects_per_second, t->options.address_connects_burst};
     t->limits = (struct ws_limits){t->options.message_bytes, t->options.frame_bytes, t->options.message_frames};
     t->origins = (struct ws_origins){t->options.origins, t->options.origin_count};
     t->listener_count = t->options.listen_count;

@@ -132,7 +132,7 @@ static int make_transport(struct server *s, struct chatroom_error *error)
     if (s->options.aws)
         chatroom_ws_epoll_aws(&ws);
     if (s->options.no_rate_limits)
-        ws.connects_per_second = ws.address_connections = 0;
+        ws.connects_per_second = ws.address_connections = ws.address_connects_per_second = 0;
     page_init(&s->page, s->options.stage, s->options.mode, ws.frame_bytes ? ws.frame_bytes : ws.message_bytes);
     ws.listen = (const char *const *)s->options.listen.items;
     ws.listen_count = s->options.listen.count;

@@ -11,6 +11,7 @@
 
 #include "connection.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -39,6 +40,22 @@ static struct {
     bool echo;
     bool hold; /* openings are not answered */
 } heard;
+
+/* ---- where connections come from --------------------------------------------------------------------------------- */
+
+static in_addr_t pretended; /* the source of all that come, in network order; 0: as it is */
+
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
+{
+    int got = __real_accept4(fd, address, size, flags);
+
+    if (got >= 0 && address && pretended)
+        ((struct sockaddr_in *)address)->sin_addr.s_addr = pretended;
+    return got;
+}
 
 /* ---- both sides -------------------------------------------------------------------------------------------------- */
 
@@ -686,6 +703,59 @@ static void T12_connects_beyond_the_rate_are_told_to_come_again(void **state)
     finish();
 }
 
+static void expect_refusal(unsigned status)
+{
+    struct ws_client *client = connect_to(0);
+
+    ws_client_put_request(client, "/", "");
+    expect_end(client);
+    assert_int_equal(client->status, status);
+    assert_non_null(strstr(client->head, "Retry-After: "));
+}
+
+static void T35_connects_of_one_address_beyond_its_rate_are_refused_and_cost_others_nothing(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+
+    (void)state;
+    options.connects_per_second = 1;
+    options.connects_burst = 3;
+    options.address_connects_per_second = 1;
+    options.address_connects_burst = 2;
+    start(&options);
+    pretended = inet_addr("192.0.2.1");
+    open_client();
+    open_client();
+    for (int i = 0; i < 5; i++)
+        expect_refusal(429);
+    pretended = inet_addr("192.0.2.2");
+    open_client(); /* all together had one left */
+    pass_ms(1100);
+    pretended = inet_addr("192.0.2.1");
+    open_client();
+    pretended = 0;
+    finish();
+}
+
+static void T35_connections_of_one_address_are_bounded(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+    struct ws_client *first;
+
+    (void)state;
+    options.address_connections = 2;
+    start(&options);
+    pretended = inet_addr("192.0.2.1");
+    first = open_client();
+    open_client();
+    expect_refusal(429);
+    ws_client_cut(first);
+    UNTIL(heard.closed == 1);
+    open_client();
+    pretended = 0;
+    finish();
+}
+
 static void T02_unfinished_handshakes_are_bounded(void **state)
 {
     struct chatroom_ws_epoll_options options = usual();
@@ -1040,6 +1110,8 @@ int main(void)
         cmocka_unit_test(F30_hard_limit_resets_and_says_so),
         cmocka_unit_test(F30_much_in_one_step_is_no_slow_reader),
         cmocka_unit_test(F30_soft_limit_gives_time_to_catch_up),
+        cmocka_unit_test(T35_connects_of_one_address_beyond_its_rate_are_refused_and_cost_others_nothing),
+        cmocka_unit_test(T35_connections_of_one_address_are_bounded),
         cmocka_unit_test(T12_connects_beyond_the_rate_are_told_to_come_again),
         cmocka_unit_test(T02_unfinished_handshakes_are_bounded),
         cmocka_unit_test(F21_without_descriptors_accepting_pauses_and_goes_on),
