@@ -15,7 +15,8 @@
 
 #define BACKLOG        1024
 #define ACCEPTS_A_STEP 64
-#define PAUSE_MS       100 /* F21 */
+#define PAUSE_MS       100  /* F21 */
+#define SHORTAGE_MS    1000 /* without a new one, until it is over */
 #define SEND_BUFFER    65536
 #define UNSENT_MOST    16384 /* TCP_NOTSENT_LOWAT: what waits, waits with us, where pongs can overtake it */
 
@@ -202,6 +203,16 @@ int ws_listeners_watch(struct ws_transport *t)
     return CHATROOM_OK;
 }
 
+void ws_listeners_wake(struct ws_transport *t)
+{
+    if (t->accept_again <= t->now.mono_ns && ws_listeners_watch(t))
+        ws_listeners_pause(t);
+    if (t->shortage_over > t->now.mono_ns)
+        return;
+    t->shortage_over = CHATROOM_NEVER;
+    chatroom_transport_log(t->port, CHATROOM_LOG_INFO, "accept_resumed", NULL, 0);
+}
+
 void ws_listeners_pause(struct ws_transport *t)
 {
     for (size_t i = 0; i < t->listener_count; i++)
@@ -210,13 +221,20 @@ void ws_listeners_pause(struct ws_transport *t)
     t->accept_again = ws_after(t->now.mono_ns, PAUSE_MS);
 }
 
+uint64_t ws_listeners_deadline(const struct ws_transport *t)
+{
+    return t->accept_again < t->shortage_over ? t->accept_again : t->shortage_over;
+}
+
 /* The reserve makes room for one: it is let in and out, so that it hears something, and the others wait in the kernel.
  */
 static void out_of_descriptors(struct ws_transport *t, struct ws_listener *listener)
 {
     int fd;
 
-    chatroom_transport_log(t->port, CHATROOM_LOG_WARN, "accept_paused", NULL, 0);
+    if (t->shortage_over == CHATROOM_NEVER)
+        chatroom_transport_log(t->port, CHATROOM_LOG_WARN, "accept_paused", NULL, 0);
+    t->shortage_over = ws_after(t->now.mono_ns, SHORTAGE_MS);
     if (t->reserve >= 0) {
         close(t->reserve);
         fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);

@@ -54,4 +54,8 @@ void ws_listener_accept(struct ws_transport *transport, struct ws_listener *list
 int ws_listeners_watch(struct ws_transport *transport);
 void ws_listeners_pause(struct ws_transport *transport);
 
+/* Does what is due after a pause, by the time of the step. */
+void ws_listeners_wake(struct ws_transport *transport);
+uint64_t ws_listeners_deadline(const struct ws_transport *transport);
+
 #endif

@@ -804,6 +804,44 @@ static void F21_without_descriptors_accepting_pauses_and_goes_on(void **state)
     finish();
 }
 
+static size_t count_events(const char *name)
+{
+    size_t count = 0;
+
+    for (const char *at = heard.events; (at = strstr(at, name)); at += strlen(name))
+        count++;
+    return count;
+}
+
+static void F21_shortage_is_told_when_it_begins_and_when_it_is_over(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+    struct rlimit before, few;
+
+    (void)state;
+    start(&options);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    for (int i = 0; i < 30; i++) /* more than find an end at the reserve */
+        connect_to(0);
+    few = before;
+    few.rlim_cur = (rlim_t)clients[client_count - 1]->fd + 1;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (int i = 0; i < 20; i++)
+        pass_ms(110);
+    assert_int_equal(count_events("accept_paused "), 1);
+    assert_int_equal(count_events("accept_resumed "), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    pass_ms(110);
+    assert_int_equal(count_events("accept_resumed "), 0); /* it might begin again at once */
+    assert_true(port.transport.ops->deadline(port.transport.self) <= port.now.mono_ns + 1000000000);
+    pass_ms(1000);
+    assert_int_equal(count_events("accept_paused "), 1);
+    assert_int_equal(count_events("accept_resumed "), 1);
+    pass_ms(5000);
+    assert_int_equal(count_events("accept_resumed "), 1);
+    finish();
+}
+
 static void connection__is_small_and_inherits_its_socket_options(void **state)
 {
     struct chatroom_ws_epoll_options options = usual();
@@ -1115,6 +1153,7 @@ int main(void)
         cmocka_unit_test(T12_connects_beyond_the_rate_are_told_to_come_again),
         cmocka_unit_test(T02_unfinished_handshakes_are_bounded),
         cmocka_unit_test(F21_without_descriptors_accepting_pauses_and_goes_on),
+        cmocka_unit_test(F21_shortage_is_told_when_it_begins_and_when_it_is_over),
         cmocka_unit_test(connection__is_small_and_inherits_its_socket_options),
         cmocka_unit_test(close__of_ours_is_not_lost_while_the_peer_goes_on_sending),
         cmocka_unit_test(close__draining_ends_after_so_many_octets_or_so_long),
