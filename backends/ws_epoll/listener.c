@@ -89,16 +89,31 @@ static void write_text(struct ws_listener *listener, const union ws_socket_addre
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
+static int code_of(int why)
+{
+    switch (why) {
+    case EADDRINUSE:
+        return CHATROOM_EADDRINUSE;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+    case ENOENT:
+    case ENOTDIR:
+        return CHATROOM_EADDRNOTAVAIL;
+    case EACCES:
+    case EPERM:
+        return CHATROOM_EADDRDENIED;
+    default:
+        return CHATROOM_ESYSTEM;
+    }
+}
+
 static int complain(struct chatroom_error *error, const char *text, int why)
 {
     char sentence[sizeof error->text];
-    int code = why == EADDRINUSE                                         ? CHATROOM_EADDRINUSE
-               : why == EACCES                                           ? CHATROOM_EACCES
-               : why == EADDRNOTAVAIL || why == ENOENT || why == ENOTDIR ? CHATROOM_EINVAL
-                                                                         : CHATROOM_ESYSTEM;
+    const char *reason = why == EADDRNOTAVAIL ? "it is not an address of this machine" : strerror(why);
 
-    snprintf(sentence, sizeof sentence, "Cannot listen on %s: %s.", text, strerror(why));
-    return chatroom_error_set(error, code, sentence);
+    snprintf(sentence, sizeof sentence, "Cannot listen on %s: %s.", text, reason);
+    return chatroom_error_set(error, code_of(why), sentence);
 }
 
 static bool set(int fd, int level, int name, int value)

@@ -39,7 +39,7 @@ socklen_t ws_listen_parse(const char *text, union ws_socket_address *ret_address
 
 /*
  * Listens at text. A socket file that a dead process left behind is replaced. Errors, with a sentence: EADDRINUSE,
- * EACCES, EINVAL, ESYSTEM.
+ * EADDRNOTAVAIL, EADDRDENIED, ESYSTEM.
  */
 int ws_listener_open(struct ws_listener *listener, const char *text, struct chatroom_error *error);
 
