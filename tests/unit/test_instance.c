@@ -614,6 +614,16 @@ static void note(void *arg, int status)
     *(int *)arg = status;
 }
 
+/* One octet more than fits. */
+static chatroom_span long_payload(const struct world *w)
+{
+    static char text[200000];
+
+    assert_true(w->config.limits.message_bytes < sizeof text);
+    memset(text, '1', sizeof text);
+    return chatroom_bytes(text, w->config.limits.message_bytes + 1);
+}
+
 static void instance__calls_from_elsewhere_take_hold_in_the_next_step(void **state)
 {
     struct world w;
@@ -635,6 +645,8 @@ static void instance__calls_from_elsewhere_take_hold_in_the_next_step(void **sta
         CHATROOM_OK);
     assert_int_equal(chatroom_publish(w.c, chatroom_str("den"), chatroom_str(""), chatroom_str("[1"), note, NULL),
                      CHATROOM_EJSON);
+    assert_int_equal(chatroom_publish(w.c, chatroom_str("den"), chatroom_str(""), long_payload(&w), note, NULL),
+                     CHATROOM_ETOOBIG);
     assert_int_equal(chatroom_disconnect(w.c, chatroom_bytes(id, 16), 1005, chatroom_str(""), note, NULL),
                      CHATROOM_EINVAL);
     assert_null(wire_take(w.wire, ann));
