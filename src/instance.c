@@ -52,7 +52,7 @@ static int check(const struct chatroom_config *config, struct chatroom_error *er
 {
     const struct chatroom_limits *limits = &config->limits;
 
-    if (config->size == 0)
+    if (config->size < offsetof(struct chatroom_config, limits))
         return chatroom_error_set(error, CHATROOM_EINVAL, "The configuration must begin as CHATROOM_CONFIG.");
     if (!config->store.ops || !config->transport.ops)
         return chatroom_error_set(error, CHATROOM_EINVAL, "A store and a transport are needed.");
@@ -121,12 +121,17 @@ static void close_backends(const struct chatroom_store *store, const struct chat
         transport->ops->close_all(transport->self);
 }
 
-/* A program that was built with a shorter struct gets the defaults for the rest. */
+/*
+ * A program that was built with a shorter struct gets the defaults for the rest. None is so short that it has no store
+ * and transport: a size that says so is wrong, and they are to be closed.
+ */
 static struct chatroom_config whole_config(const struct chatroom_config *given)
 {
     struct chatroom_config config = {.limits = CHATROOM_LIMITS};
 
     memcpy(&config, given, given->size < sizeof config ? given->size : sizeof config);
+    config.store = given->store;
+    config.transport = given->transport;
     return config;
 }
 

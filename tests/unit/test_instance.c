@@ -905,6 +905,61 @@ static void instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_no
     }
 }
 
+static size_t closed_stores, closed_transports;
+static const struct chatroom_store_ops *real_store;
+static const struct chatroom_transport_ops *real_transport;
+
+static void close_counting(void *self)
+{
+    closed_stores++;
+    real_store->close(self);
+}
+
+static void close_all_counting(void *self)
+{
+    closed_transports++;
+    real_transport->close_all(self);
+}
+
+static void instance__failure_to_make_one_closes_store_and_transport_whatever_it_was(void **state)
+{
+    for (int i = 0; i < 4; i++) {
+        struct chatroom_error error = {0};
+        struct chatroom_transport_ops counting_transport;
+        struct chatroom_store_ops counting_store;
+        struct world w;
+
+        (void)state;
+        prepare(&w, true);
+        counting_store = *(real_store = w.config.store.ops);
+        counting_store.close = close_counting;
+        w.config.store.ops = &counting_store;
+        counting_transport = *(real_transport = w.config.transport.ops);
+        counting_transport.close_all = close_all_counting;
+        w.config.transport.ops = &counting_transport;
+        closed_stores = closed_transports = 0;
+        switch (i) {
+        case 0:
+            w.config.size = 0;
+            break;
+        case 1:
+            w.config.size = offsetof(struct chatroom_config, store);
+            break;
+        case 2:
+            w.config.random = NULL;
+            break;
+        default:
+            w.config.stage = "a/b";
+        }
+        assert_int_equal(chatroom_new(&w.config, &w.c, &error), CHATROOM_EINVAL);
+        assert_true(error.text[0] != '\0');
+        assert_int_equal(closed_stores, 1);
+        assert_int_equal(closed_transports, 1);
+        wire_free(w.wire);
+        assert_int_equal(blocks, 0);
+    }
+}
+
 /* ---- wrong use ---- */
 
 static int step_inside(chatroom_request *request, void *arg)
@@ -1065,6 +1120,7 @@ int main(void)
         cmocka_unit_test(instance__stop_waits_for_a_deferred_answer_but_not_forever),
         cmocka_unit_test(instance__the_store_is_closed_before_the_transport_that_it_wakes),
         cmocka_unit_test(instance__two_of_them_do_not_know_each_other),
+        cmocka_unit_test(instance__failure_to_make_one_closes_store_and_transport_whatever_it_was),
         cmocka_unit_test(instance__a_step_inside_a_step_is_refused_and_does_no_harm),
         cmocka_unit_test(instance__can_be_looked_at),
         cmocka_unit_test(instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_nothing),
