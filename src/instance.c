@@ -280,6 +280,7 @@ int chatroom_step(chatroom *c, struct chatroom_now now)
         chatroom_stop(c);
     c->transport.ops->step(c->transport.self, now);
     cr_defer_expire(c);
+    cr_connections_resume(c);
     while (work(c) && ++rounds < ROUNDS)
         continue;
     c->unfinished = rounds == ROUNDS;
@@ -301,7 +302,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t chatroom_deadline(const chatroom *c)
 {
-    uint64_t at = cr_defer_deadline(c);
+    uint64_t at = earlier(cr_defer_deadline(c), cr_connections_resume_at(c));
 
     if (!c->running || c->unfinished)
         return 0;

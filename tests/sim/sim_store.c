@@ -36,6 +36,7 @@ struct sim_disk {
     struct item *items;
     size_t item_count, item_capacity;
     uint64_t now_ms, last_due_ms;
+    unsigned full_answers;
 };
 
 static void *grown(void *array, size_t count, size_t *capacity, size_t item_size)
@@ -214,9 +215,12 @@ static int fault_of_batch(struct sim_disk *disk)
         disk->failed = true;
         return CHATROOM_EUNSURE;
     }
-    if (rnd_per_mille(&disk->random, disk->faults.batch_fails))
-        return rnd_below(&disk->random, 2) ? CHATROOM_EIO : CHATROOM_ENOSPC;
-    return CHATROOM_OK;
+    if (!rnd_per_mille(&disk->random, disk->faults.batch_fails))
+        return CHATROOM_OK;
+    if (rnd_below(&disk->random, 2))
+        return CHATROOM_EIO;
+    disk->full_answers++;
+    return CHATROOM_ENOSPC;
 }
 
 static void answer_read(struct sim_disk *disk, struct chatroom_ticket *ticket)
@@ -421,6 +425,7 @@ struct chatroom_store sim_store(struct sim_disk *disk)
     assert(!disk->open);
     disk->open = true;
     disk->cut = disk->failed = false;
+    disk->full_answers = 0;
     disk->last_due_ms = 0;
     return (struct chatroom_store){&ops, disk};
 }
@@ -479,6 +484,11 @@ struct sim_faults *sim_disk_faults(struct sim_disk *disk)
 bool sim_store_idle(const struct sim_disk *disk)
 {
     return disk->item_count == 0;
+}
+
+unsigned sim_disk_full_answers(const struct sim_disk *disk)
+{
+    return disk->full_answers;
 }
 
 bool sim_store_failed(const struct sim_disk *disk)
