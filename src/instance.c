@@ -192,6 +192,15 @@ int chatroom_store_found_room(chatroom_store_port *port, chatroom_span name, cha
     return CHATROOM_OK;
 }
 
+void chatroom_store_found_newest(chatroom_store_port *port, chatroom_span name, chatroom_span value)
+{
+    struct cr_room *room = cr_rooms_find(port->c, name);
+    struct chatroom_entry entry;
+
+    if (room && cr_entry_decode(value, &entry) == CHATROOM_OK)
+        room->newest_ms = entry.time_ms;
+}
+
 int chatroom_store_found_session(chatroom_store_port *port, chatroom_span id, chatroom_span record)
 {
     struct cr_session_record session;

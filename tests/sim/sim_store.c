@@ -346,19 +346,25 @@ void sim_store_run(struct sim_disk *disk, uint64_t now_ms)
 
 /* ---- the table ---- */
 
+static int report_room(const struct sim_life *life, chatroom_store_port *port)
+{
+    chatroom_span name = chatroom_str(life->name);
+    int result = chatroom_store_found_room(port, name, chatroom_bytes(life->record, life->record_size), life->epoch,
+                                           life->count);
+
+    if (result == CHATROOM_OK && life->count > 0)
+        chatroom_store_found_newest(port, name, life->entries[life->count - 1].value);
+    return result;
+}
+
 static int store_open(void *self, chatroom_store_port *port, struct chatroom_error *error)
 {
     struct sim_disk *disk = self;
     int result = CHATROOM_OK;
 
-    for (size_t i = 0; i < disk->life_count && result == CHATROOM_OK; i++) {
-        const struct sim_life *life = disk->lives[i];
-
-        if (life->exists)
-            result =
-                chatroom_store_found_room(port, chatroom_str(life->name),
-                                          chatroom_bytes(life->record, life->record_size), life->epoch, life->count);
-    }
+    for (size_t i = 0; i < disk->life_count && result == CHATROOM_OK; i++)
+        if (disk->lives[i]->exists)
+            result = report_room(disk->lives[i], port);
     for (size_t i = 0; i < disk->session_count && result == CHATROOM_OK; i++)
         result = chatroom_store_found_session(port, chatroom_bytes(disk->sessions[i].id, disk->sessions[i].id_size),
                                               chatroom_bytes(disk->sessions[i].record, disk->sessions[i].record_size));
