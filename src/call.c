@@ -140,8 +140,10 @@ int chatroom_publish(chatroom *c, chatroom_span room, chatroom_span author, chat
     const chatroom_span parts[3] = {room, author, payload};
     size_t count;
 
-    if (!chatroom_utf8_valid(author) || author.size > CHATROOM_KEY_MAX || payload.size > c->config.limits.message_bytes)
+    if (!chatroom_utf8_valid(author) || author.size > CHATROOM_KEY_MAX)
         return CHATROOM_EINVAL;
+    if (payload.size > c->config.limits.message_bytes)
+        return CHATROOM_ETOOBIG;
     if (chatroom_json_scan(payload, NULL, NULL, 0, &count) != CHATROOM_OK)
         return CHATROOM_EJSON;
     return push(make(c, take_publish, parts, done, arg));

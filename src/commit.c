@@ -113,7 +113,8 @@ static void refuse(chatroom_request *request, int result)
 
     cr_request_drop(request);
     request->ticket.status = result;
-    log_refusal(request, &refusal);
+    if (!request->connection || !request->connection->told)
+        log_refusal(request, &refusal);
     request->wordless = request->info.event == CHATROOM_MESSAGE && request->connection &&
                         send_refusal(request, &refusal) != CHATROOM_OK;
 }
@@ -153,13 +154,29 @@ static void wake(void *arg)
         c->transport.ops->wake(c->transport.self);
 }
 
+/*
+ * A session ends whether the store takes that or not, but while it is full nobody can be told to try again: the room
+ * that its last member should have taken along would stay. What is to be done then depends on who has come since, so
+ * the handler is asked again.
+ */
+static bool ends_later(const chatroom_request *request)
+{
+    int status = request->ticket.status;
+
+    return request->info.event == CHATROOM_DISCONNECT && (status == CHATROOM_ENOSPC || status == CHATROOM_ENOMEM) &&
+           !request->c->stopping && !request->c->dying;
+}
+
 static void written(struct cr_ticket *ticket)
 {
     chatroom_request *request = CR_CONTAINER(ticket, chatroom_request, ticket);
+    bool later = ends_later(request);
 
     request->c->storing--;
     if (ticket->status != CHATROOM_OK)
         fail(request, ticket->status);
+    if (later)
+        request->connection->unended = request->connection->told = true;
     become_ready(request);
 }
 
@@ -272,7 +289,7 @@ static void finish(chatroom_request *request)
 
     if (request->outcome)
         request->outcome(request->outcome_arg, request->ticket.status);
-    if (request->info.event == CHATROOM_DISCONNECT) {
+    if (request->info.event == CHATROOM_DISCONNECT && !connection->unended) {
         cr_connection_leave_all(connection);
         connection->over = true;
     }

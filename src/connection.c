@@ -3,6 +3,8 @@
 #include "memory.h"
 #include "rooms.h"
 
+static const uint64_t PUT_OFF_NS = 1000000000; /* until what the store refused is tried again */
+
 /* ---- coming ---- */
 
 static int describe(chatroom_connection *connection, chatroom_span source_ip, chatroom_span user_agent)
@@ -133,6 +135,38 @@ void cr_connection_mark_ready(chatroom_connection *connection)
     else
         c->ready = connection;
     c->last_ready = connection;
+}
+
+void cr_connection_put_off(chatroom_connection *connection)
+{
+    chatroom *c = connection->c;
+
+    if (!c->put_off)
+        c->resume_ns = c->now.mono_ns + PUT_OFF_NS;
+    connection->listed = true;
+    connection->next_ready = c->put_off;
+    c->put_off = connection;
+}
+
+uint64_t cr_connections_resume_at(const chatroom *c)
+{
+    if (!c->put_off)
+        return CHATROOM_NEVER;
+    return c->stopping ? 0 : c->resume_ns;
+}
+
+void cr_connections_resume(chatroom *c)
+{
+    chatroom_connection *connection = c->put_off, *next;
+
+    if (cr_connections_resume_at(c) > c->now.mono_ns)
+        return;
+    c->put_off = NULL;
+    for (; connection; connection = next) {
+        next = connection->next_ready;
+        connection->listed = false;
+        cr_connection_mark_ready(connection);
+    }
 }
 
 void cr_connection_close(chatroom_connection *connection, uint16_t code, chatroom_span reason)

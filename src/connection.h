@@ -35,6 +35,13 @@ void cr_connection_lose(chatroom_connection *connection);
 /* It has something to do: the step looks at it. */
 void cr_connection_mark_ready(chatroom_connection *connection);
 
+/* It has something to do that will not go well at once: the step looks at it after a while. */
+void cr_connection_put_off(chatroom_connection *connection);
+/* Looks whether the while is over, which it is when the instance stops; and when it will be: CHATROOM_NEVER nothing was
+ * put off. */
+void cr_connections_resume(chatroom *c);
+uint64_t cr_connections_resume_at(const chatroom *c);
+
 /* Leaves every room. */
 void cr_connection_leave_all(chatroom_connection *connection);
 

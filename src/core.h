@@ -164,6 +164,8 @@ struct chatroom_connection {
     bool open;           /* accepted; its session is stored */
     bool closing;        /* we asked the transport to close it */
     bool gone;           /* the peer is: $disconnect is due, or under way */
+    bool unended;        /* ... but the store was full: $disconnect is due again, after a while */
+    bool told;           /* ... which was logged */
     bool over;           /* refused, or through with $disconnect: to be freed */
     bool listed;         /* in the instance's ready list */
     bool place_promised; /* in the roster of everyone */
@@ -230,6 +232,8 @@ struct chatroom {
     struct cr_roster everyone;
     struct cr_inbox inbox;
     chatroom_connection *ready, *last_ready;
+    chatroom_connection *put_off; /* looked at again when resume_ns has come */
+    uint64_t resume_ns;
     chatroom_request *settled, *last_settled;
     struct cr_deferred deferred, abandoned; /* in the order of their deadlines */
     size_t loose;                           /* requests of the host under way */

@@ -327,6 +327,17 @@ void cr_gateway_stop(chatroom *c)
 
 /* ---- going on ---- */
 
+static bool end(chatroom_connection *connection)
+{
+    bool waits = connection->unended && !connection->c->stopping;
+
+    connection->unended = false;
+    if (!waits)
+        return start_disconnect(connection);
+    cr_connection_put_off(connection);
+    return false;
+}
+
 static bool go_on(chatroom_connection *connection)
 {
     bool any = start_held(connection);
@@ -340,7 +351,7 @@ static bool go_on(chatroom_connection *connection)
         return true;
     }
     if (connection->gone)
-        return start_disconnect(connection) || any;
+        return end(connection) || any;
     if (connection->close_due && connection->open)
         cr_connection_close(connection, connection->close_due, chatroom_str(connection->close_due_reason));
     return any;

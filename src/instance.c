@@ -53,7 +53,7 @@ static int check(const struct chatroom_config *config, struct chatroom_error *er
 {
     const struct chatroom_limits *limits = &config->limits;
 
-    if (config->size == 0)
+    if (config->size < offsetof(struct chatroom_config, limits))
         return chatroom_error_set(error, CHATROOM_EINVAL, "The configuration must begin as CHATROOM_CONFIG.");
     if (!config->store.ops || !config->transport.ops)
         return chatroom_error_set(error, CHATROOM_EINVAL, "A store and a transport are needed.");
@@ -122,12 +122,17 @@ static void close_backends(const struct chatroom_store *store, const struct chat
         transport->ops->close_all(transport->self);
 }
 
-/* A program that was built with a shorter struct gets the defaults for the rest. */
+/*
+ * A program that was built with a shorter struct gets the defaults for the rest. None is so short that it has no store
+ * and transport: a size that says so is wrong, and they are to be closed.
+ */
 static struct chatroom_config whole_config(const struct chatroom_config *given)
 {
     struct chatroom_config config = {.limits = CHATROOM_LIMITS};
 
     memcpy(&config, given, given->size < sizeof config ? given->size : sizeof config);
+    config.store = given->store;
+    config.transport = given->transport;
     return config;
 }
 
@@ -186,6 +191,15 @@ int chatroom_store_found_room(chatroom_store_port *port, chatroom_span name, cha
     room->epoch = epoch;
     room->newest = seq;
     return CHATROOM_OK;
+}
+
+void chatroom_store_found_newest(chatroom_store_port *port, chatroom_span name, chatroom_span value)
+{
+    struct cr_room *room = cr_rooms_find(port->c, name);
+    struct chatroom_entry entry;
+
+    if (room && cr_entry_decode(value, &entry) == CHATROOM_OK)
+        room->newest_ms = entry.time_ms;
 }
 
 int chatroom_store_found_session(chatroom_store_port *port, chatroom_span id, chatroom_span record)
@@ -300,6 +314,7 @@ int chatroom_step(chatroom *c, struct chatroom_now now)
         chatroom_stop(c);
     c->transport.ops->step(c->transport.self, now);
     cr_defer_expire(c);
+    cr_connections_resume(c);
     while (work(c) && ++rounds < ROUNDS)
         continue;
     flush_transport(c);
@@ -320,7 +335,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t chatroom_deadline(const chatroom *c)
 {
-    uint64_t at = cr_defer_deadline(c);
+    uint64_t at = earlier(cr_defer_deadline(c), cr_connections_resume_at(c));
 
     if (!c->running || c->unfinished)
         return 0;

@@ -67,6 +67,9 @@ void lmdb_engine_write(struct lmdb_engine *e, struct lmdb_item *items, size_t co
 int lmdb_engine_begin_reads(struct lmdb_engine *e, MDB_txn **ret_txn);
 int lmdb_engine_read(struct lmdb_engine *e, MDB_txn *txn, struct chatroom_ticket *ticket);
 
+/* The newest entry of the room; its span is valid as long as txn. MDB_NOTFOUND: there is none. ECORRUPT: logged. */
+int lmdb_engine_newest(struct lmdb_engine *e, MDB_txn *txn, const struct lmdb_room *room, chatroom_span *ret_value);
+
 /* Deletes a bounded number of entries of erased rooms and trimmed logs. */
 void lmdb_engine_drop_some(struct lmdb_engine *e);
 

@@ -113,3 +113,23 @@ int lmdb_engine_read(struct lmdb_engine *e, MDB_txn *txn, struct chatroom_ticket
     mdb_cursor_close(r.cursor);
     return lmdb_code_of(rc);
 }
+
+int lmdb_engine_newest(struct lmdb_engine *e, MDB_txn *txn, const struct lmdb_room *room, chatroom_span *ret_value)
+{
+    struct reading r = {.e = e, .txn = txn, .room = room};
+    struct lmdb_entry entry;
+    int rc;
+
+    if (room->newest == 0 || room->newest < room->first)
+        return MDB_NOTFOUND;
+    rc = mdb_cursor_open(txn, e->index, &r.cursor);
+    if (rc)
+        return rc;
+    rc = entry_find(&r, room->newest, &entry);
+    mdb_cursor_close(r.cursor);
+    if (rc == CHATROOM_ECORRUPT)
+        log_damage(e, room->number, room->newest);
+    if (rc == 0)
+        *ret_value = entry.value;
+    return rc;
+}

@@ -200,16 +200,29 @@ static int find_next_id(struct recovery *r)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* Damage in it is logged, and meets whoever reads it. */
+static int report_newest(struct recovery *r, chatroom_span name, const struct lmdb_room *room)
+{
+    chatroom_span value;
+    int rc = lmdb_engine_newest(r->e, r->txn, room, &value);
+
+    if (rc == 0)
+        chatroom_store_found_newest(r->e->port, name, value);
+    return rc == MDB_NOTFOUND || rc == CHATROOM_ECORRUPT ? 0 : rc;
+}
+
 static int report_room(struct recovery *r, MDB_val key, MDB_val value)
 {
     chatroom_span name, record;
     uint64_t number;
     const struct lmdb_room *room;
+    int rc;
 
     if (!parse_room(key, value, &name, &number, &record))
         return damaged(r, "room");
     room = lmdb_table_find(&r->e->table, name);
-    return chatroom_store_found_room(r->e->port, name, record, lmdb_epoch_of(r->e, number), room->newest);
+    rc = chatroom_store_found_room(r->e->port, name, record, lmdb_epoch_of(r->e, number), room->newest);
+    return rc ? rc : report_newest(r, name, room);
 }
 
 static int report_session(struct recovery *r, MDB_val key, MDB_val value)

@@ -115,6 +115,7 @@ struct ws_transport {
     struct ws_listener *listeners;
     size_t listener_count;
     uint64_t accept_again;  /* when listeners are watched again; CHATROOM_NEVER: they are */
+    uint64_t shortage_over; /* when it is told that descriptors suffice again; CHATROOM_NEVER: they do */
     uint64_t connects_full; /* when the bucket of connects is full again */
     uint64_t refusals_logged_at;
     struct ws_timers timers; /* one of each connection: it is also the list of all */

@@ -1,3 +1,4 @@
+#include "bucket.h"
 #include "connection.h"
 
 #include <errno.h>
@@ -9,23 +10,11 @@
 
 /* ---- frames ------------------------------------------------------------------------------------------------------ */
 
-/* A token bucket, kept as the time at which it is full again. */
-static bool pings_too_fast(struct ws_transport *t, struct ws_connection *c)
-{
-    uint64_t now = t->now.mono_ns;
-    uint64_t full = c->pings_full > now ? c->pings_full : now;
-
-    if (ws_after(full, PING_EVERY_MS) > ws_after(now, PING_EVERY_MS * PING_BURST))
-        return true;
-    c->pings_full = ws_after(full, PING_EVERY_MS);
-    return false;
-}
-
 static void on_ping(struct ws_transport *t, struct ws_connection *c, chatroom_span payload)
 {
     if (c->state != WS_OPEN)
         return; /* nothing follows our Close */
-    if (pings_too_fast(t, c))
+    if (!ws_bucket_take(&c->pings_full, t->now.mono_ns, ws_after(0, PING_EVERY_MS), PING_BURST))
         ws_connection_fail(t, c, 1008, chatroom_str("too many pings"));
     else if (ws_queue_pong(&c->out, &t->pool, payload, ws_blocked(c)))
         ws_connection_lose(t, c, WS_LOST_MEMORY);

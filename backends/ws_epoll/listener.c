@@ -1,5 +1,6 @@
 #include "listener.h"
 
+#include "bucket.h"
 #include "connection.h"
 
 #include <arpa/inet.h>
@@ -14,7 +15,8 @@
 
 #define BACKLOG        1024
 #define ACCEPTS_A_STEP 64
-#define PAUSE_MS       100 /* F21 */
+#define PAUSE_MS       100  /* F21 */
+#define SHORTAGE_MS    1000 /* without a new one, until it is over */
 #define SEND_BUFFER    65536
 #define UNSENT_MOST    16384 /* TCP_NOTSENT_LOWAT: what waits, waits with us, where pongs can overtake it */
 
@@ -87,16 +89,31 @@ static void write_text(struct ws_listener *listener, const union ws_socket_addre
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
+static int code_of(int why)
+{
+    switch (why) {
+    case EADDRINUSE:
+        return CHATROOM_EADDRINUSE;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+    case ENOENT:
+    case ENOTDIR:
+        return CHATROOM_EADDRNOTAVAIL;
+    case EACCES:
+    case EPERM:
+        return CHATROOM_EADDRDENIED;
+    default:
+        return CHATROOM_ESYSTEM;
+    }
+}
+
 static int complain(struct chatroom_error *error, const char *text, int why)
 {
     char sentence[sizeof error->text];
-    int code = why == EADDRINUSE                                         ? CHATROOM_EADDRINUSE
-               : why == EACCES                                           ? CHATROOM_EACCES
-               : why == EADDRNOTAVAIL || why == ENOENT || why == ENOTDIR ? CHATROOM_EINVAL
-                                                                         : CHATROOM_ESYSTEM;
+    const char *reason = why == EADDRNOTAVAIL ? "it is not an address of this machine" : strerror(why);
 
-    snprintf(sentence, sizeof sentence, "Cannot listen on %s: %s.", text, strerror(why));
-    return chatroom_error_set(error, code, sentence);
+    snprintf(sentence, sizeof sentence, "Cannot listen on %s: %s.", text, reason);
+    return chatroom_error_set(error, code_of(why), sentence);
 }
 
 static bool set(int fd, int level, int name, int value)
@@ -201,6 +218,16 @@ int ws_listeners_watch(struct ws_transport *t)
     return CHATROOM_OK;
 }
 
+void ws_listeners_wake(struct ws_transport *t)
+{
+    if (t->accept_again <= t->now.mono_ns && ws_listeners_watch(t))
+        ws_listeners_pause(t);
+    if (t->shortage_over > t->now.mono_ns)
+        return;
+    t->shortage_over = CHATROOM_NEVER;
+    chatroom_transport_log(t->port, CHATROOM_LOG_INFO, "accept_resumed", NULL, 0);
+}
+
 void ws_listeners_pause(struct ws_transport *t)
 {
     for (size_t i = 0; i < t->listener_count; i++)
@@ -209,13 +236,20 @@ void ws_listeners_pause(struct ws_transport *t)
     t->accept_again = ws_after(t->now.mono_ns, PAUSE_MS);
 }
 
+uint64_t ws_listeners_deadline(const struct ws_transport *t)
+{
+    return t->accept_again < t->shortage_over ? t->accept_again : t->shortage_over;
+}
+
 /* The reserve makes room for one: it is let in and out, so that it hears something, and the others wait in the kernel.
  */
 static void out_of_descriptors(struct ws_transport *t, struct ws_listener *listener)
 {
     int fd;
 
-    chatroom_transport_log(t->port, CHATROOM_LOG_WARN, "accept_paused", NULL, 0);
+    if (t->shortage_over == CHATROOM_NEVER)
+        chatroom_transport_log(t->port, CHATROOM_LOG_WARN, "accept_paused", NULL, 0);
+    t->shortage_over = ws_after(t->now.mono_ns, SHORTAGE_MS);
     if (t->reserve >= 0) {
         close(t->reserve);
         fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
@@ -226,41 +260,37 @@ static void out_of_descriptors(struct ws_transport *t, struct ws_listener *liste
     ws_listeners_pause(t);
 }
 
-/* A token bucket, kept as the time at which it is full again. */
 static bool too_fast(struct ws_transport *t)
 {
-    uint64_t now = t->now.mono_ns;
-    uint64_t one = t->options.connects_per_second ? 1000000000u / t->options.connects_per_second : 0;
-    uint64_t full = t->connects_full > now ? t->connects_full : now;
+    unsigned rate = t->options.connects_per_second;
 
-    if (one * t->options.connects_burst < full - now + one)
-        return true;
-    t->connects_full = full + one;
-    return false;
+    return rate && !ws_bucket_take(&t->connects_full, t->now.mono_ns, 1000000000u / rate, t->options.connects_burst);
 }
 
+static void refuse(struct ws_transport *t, int fd, struct ws_address *address, uint16_t status, const char *message)
+{
+    ws_address_leave(&t->addresses, address);
+    ws_connection_refuse(t, fd, status, message);
+}
+
+/* The source first: what one of them tries too often takes nothing from all the others. */
 static void admit(struct ws_transport *t, int fd, const union ws_socket_address *source)
 {
     struct ws_address *address = NULL;
+    int rc = ws_address_enter(&t->addresses, &source->any, t->now.mono_ns, &address);
 
-    if (too_fast(t)) {
-        ws_connection_refuse(t, fd, 429, "Too many connections at once; try again.");
-        return;
-    }
-    if (t->opening_count >= t->options.opening_most) {
-        ws_connection_refuse(t, fd, 503, "Too many connections are being opened; try again.");
-        return;
-    }
-    switch (ws_address_enter(&t->addresses, &source->any, t->options.address_connections, &address)) {
-    case CHATROOM_OK:
-        ws_connection_new(t, fd, address);
-        break;
-    case CHATROOM_EAGAIN:
-        ws_connection_refuse(t, fd, 429, "Too many connections from one address.");
-        break;
-    default:
+    if (rc == CHATROOM_EAGAIN)
+        refuse(t, fd, NULL, 429, "Too many connections from one address.");
+    else if (rc == CHATROOM_ELIMIT)
+        refuse(t, fd, NULL, 429, "Too many connections from one address at once; try again.");
+    else if (rc)
         close(fd);
-    }
+    else if (too_fast(t))
+        refuse(t, fd, address, 429, "Too many connections at once; try again.");
+    else if (t->opening_count >= t->options.opening_most)
+        refuse(t, fd, address, 503, "Too many connections are being opened; try again.");
+    else
+        ws_connection_new(t, fd, address);
 }
 
 void ws_listener_accept(struct ws_transport *t, struct ws_listener *listener)

@@ -39,7 +39,7 @@ socklen_t ws_listen_parse(const char *text, union ws_socket_address *ret_address
 
 /*
  * Listens at text. A socket file that a dead process left behind is replaced. Errors, with a sentence: EADDRINUSE,
- * EACCES, EINVAL, ESYSTEM.
+ * EADDRNOTAVAIL, EADDRDENIED, ESYSTEM.
  */
 int ws_listener_open(struct ws_listener *listener, const char *text, struct chatroom_error *error);
 
@@ -53,5 +53,9 @@ void ws_listener_accept(struct ws_transport *transport, struct ws_listener *list
 /* Watches, or stops to watch, all listeners. Errors: ESYSTEM. */
 int ws_listeners_watch(struct ws_transport *transport);
 void ws_listeners_pause(struct ws_transport *transport);
+
+/* Does what is due after a pause, by the time of the step. */
+void ws_listeners_wake(struct ws_transport *transport);
+uint64_t ws_listeners_deadline(const struct ws_transport *transport);
 
 #endif

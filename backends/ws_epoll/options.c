@@ -44,6 +44,7 @@ static int check_numbers(const struct chatroom_ws_epoll_options *o, struct chatr
         {"opening_most", o->opening_most},
         {"pong_ms", o->ping_ms ? o->pong_ms : 1},
         {"connects_burst", o->connects_per_second ? o->connects_burst : 1},
+        {"address_connects_burst", o->address_connects_per_second ? o->address_connects_burst : 1},
     };
 
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)

@@ -112,10 +112,12 @@ static uint64_t deadline(void *self)
 {
     const struct ws_transport *t = self;
     const struct ws_timer *first = ws_timers_first(&t->timers);
+    uint64_t due;
 
     if (t->lists[WS_READY] || t->lists[WS_LOST])
         return 0;
-    return first && first->due < t->accept_again ? first->due : t->accept_again;
+    due = ws_listeners_deadline(t);
+    return first && first->due < due ? first->due : due;
 }
 
 static void run_timers(struct ws_transport *t)
@@ -124,8 +126,8 @@ static void run_timers(struct ws_transport *t)
 
     while ((first = ws_timers_first(&t->timers)) && first->due <= t->now.mono_ns)
         ws_connection_expire(t, ws_connection_of(first));
-    if (t->accept_again <= t->now.mono_ns && ws_listeners_watch(t))
-        ws_listeners_pause(t);
+    ws_addresses_forget(&t->addresses, t->now.mono_ns);
+    ws_listeners_wake(t);
 }
 
 static void run_held(struct ws_transport *t, struct ws_connection *ready)
@@ -219,7 +221,7 @@ static void stop(void *self)
 
     for (size_t i = 0; i < t->listener_count; i++)
         ws_listener_close(&t->listeners[i]);
-    t->accept_again = CHATROOM_NEVER;
+    t->accept_again = t->shortage_over = CHATROOM_NEVER;
 }
 
 static void close_descriptor(int fd)
@@ -249,6 +251,7 @@ static void close_all(void *self)
     close_descriptor(t->wake_fd);
     close_descriptor(t->reserve);
     ws_timers_fini(&t->timers);
+    ws_addresses_fini(&t->addresses);
     ws_readers_fini(&t->readers);
     ws_pool_fini(&t->pool);
     ws_options_fini(&t->options);
@@ -283,11 +286,13 @@ static const struct chatroom_transport_ops ops = {
 
 static void set_up(struct ws_transport *t)
 {
+    t->addresses.limits = (struct ws_address_limits){
+        t->options.address_connections, t->options.address_connects_per_second, t->options.address_connects_burst};
     t->limits = (struct ws_limits){t->options.message_bytes, t->options.frame_bytes, t->options.message_frames};
     t->origins = (struct ws_origins){t->options.origins, t->options.origin_count};
     t->listener_count = t->options.listen_count;
     t->epoll = t->wake_fd = t->reserve = -1;
-    t->accept_again = CHATROOM_NEVER;
+    t->accept_again = t->shortage_over = CHATROOM_NEVER;
     t->wake.kind = WS_SOURCE_WAKE;
     for (size_t i = 0; i < t->listener_count; i++)
         t->listeners[i] = (struct ws_listener){.source = {WS_SOURCE_LISTENER}, .fd = -1};

@@ -5,6 +5,7 @@
  */
 import { Connection, Lost } from "./connection.js";
 import { Outbox, PASSING } from "./outbox.js";
+import { Own } from "./own.js";
 import { Questions } from "./questions.js";
 import { RoomLog, entryOf } from "./roomlog.js";
 import * as view from "./view.js";
@@ -29,8 +30,13 @@ let place = null; // where the user looks and speaks: a room, HALL or null
 let ready = false; // connected, and everything is in place
 let unread = 0; // messages since the window was hidden
 
+const own = new Own();
 const outbox = new Outbox({
-  send: (one) => (one.place === HALL ? ask.sayInHall(one.text) : ask.say(one.text, one.id)),
+  send: (one) => {
+    if (one.place === HALL) return ask.sayInHall(one.text);
+    own.add(one.id);
+    return ask.say(one.text, one.id);
+  },
   may: (where) => ready && (where === HALL || where === me.room),
   changed: showPending,
 });
@@ -98,7 +104,7 @@ function showRoom() {
   view.show("room");
   view.showHead(me.room, "", { leave: true, people: true });
   view.showEmptyRoom("Nobody has said anything here yet.", "Write the first message; whoever joins later can read it.");
-  view.showLog(log, me.name);
+  view.showLog(log);
   showPending();
   showRooms();
   showTitle();
@@ -111,7 +117,7 @@ function showHall() {
   view.show("hall");
   view.showHead("The hall", "Everybody hears everybody. Nobody has a name, and nothing is kept.", { leave: false, people: false });
   view.showEmptyRoom("It is quiet.", "Say something: everybody who is connected hears it.");
-  view.showLog(hall, me.name);
+  view.showLog(hall);
   showPending();
   showRooms();
   showTitle();
@@ -170,7 +176,7 @@ function onlyHall() {
 function startLog(room, answer) {
   if (me.room && me.room !== room) forgetRoom();
   me.room = room;
-  log = new RoomLog(room, answer.epoch);
+  log = new RoomLog(room, answer.epoch, own);
   log.add((answer.messages ?? []).map(entryOf));
   log.more = Boolean(answer.more);
   rooms.add(room);
@@ -307,7 +313,7 @@ function heardMembers(message) {
 }
 
 function tell(entry) {
-  if (entry.own || entry.author === me.name) return;
+  if (entry.own) return;
   view.announce(entry.nameless ? entry.text : `${entry.author}: ${entry.text}`);
   if (document.hidden) {
     unread++;
@@ -322,19 +328,19 @@ function heardInRoom(entry) {
   tell(entry);
   if (!names.includes(entry.author)) lookAround();
   if (place !== me.room) return;
-  if (log.trim(KEPT_MOST) || entry.seq < before) view.showLog(log, me.name, true);
-  else view.showNew(entry, log, me.name);
+  if (log.trim(KEPT_MOST) || entry.seq < before) view.showLog(log, true);
+  else view.showNew(entry, log);
   showPending();
 }
 
 function heardInHall(message) {
-  const own = outbox.confirmText(message.message, HALL);
-  const entry = { ...entryOf(message), nameless: true, own: Boolean(own) };
+  const mine = outbox.confirmText(message.message, HALL);
+  const entry = { ...entryOf(message), nameless: true, own: Boolean(mine) };
   hall.entries.push(entry);
   hall.entries.splice(0, hall.entries.length - KEPT_MOST);
   tell(entry);
   if (place === HALL) {
-    view.showNew(entry, hall, me.name);
+    view.showNew(entry, hall);
     showPending();
   } else if (config.mode === "both") {
     hall.unread++;
@@ -440,6 +446,7 @@ function signOut() {
   me.name = "";
   drafts.clear();
   outbox.clear();
+  own.clear();
   remember();
   showStart();
   ready = false;
@@ -461,7 +468,7 @@ function loadOlder() {
     const page = await ask.history({ before: known.first });
     known.add(page.messages.map(entryOf));
     known.more = Boolean(page.more);
-    if (known === log && place === me.room) view.showLog(log, me.name, true);
+    if (known === log && place === me.room) view.showLog(log, true);
   });
 }
 

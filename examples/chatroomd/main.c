@@ -30,6 +30,8 @@ enum exit_code {
     EXIT_STORE_FORMAT = 6,
     EXIT_STORE_DAMAGED = 7,
     EXIT_AT_ONCE = 8,
+    EXIT_NO_SUCH_ADDRESS = 9,
+    EXIT_ADDRESS_DENIED = 10,
 };
 
 static const char help[] =
@@ -56,8 +58,9 @@ static const char help[] =
     "SIGTERM or SIGINT ends it: everybody is told, nothing acknowledged is lost. A second one ends it at once.\n"
     "\n"
     "Exit codes: 0 ended by a signal, in order; 1 another failure; 2 a wrong option or value; 3 the address is taken;\n"
-    "4 the data directory cannot be used, or the address is not permitted; 5 the data is in use by another process;\n"
-    "6 the data is of another format; 7 the data is damaged; 8 ended at once by a second signal.\n";
+    "4 the data directory cannot be used; 5 the data is in use by another process; 6 the data is of another format;\n"
+    "7 the data is damaged; 8 ended at once by a second signal; 9 the address is not one of this machine;\n"
+    "10 the address is not permitted.\n";
 
 struct server {
     struct options options;
@@ -78,6 +81,10 @@ static int exit_code_of(int result)
         return EXIT_USAGE;
     case CHATROOM_EADDRINUSE:
         return EXIT_ADDRESS_TAKEN;
+    case CHATROOM_EADDRNOTAVAIL:
+        return EXIT_NO_SUCH_ADDRESS;
+    case CHATROOM_EADDRDENIED:
+        return EXIT_ADDRESS_DENIED;
     case CHATROOM_EACCES:
     case CHATROOM_EIO:
     case CHATROOM_ENOSPC:
@@ -132,7 +139,7 @@ static int make_transport(struct server *s, struct chatroom_error *error)
     if (s->options.aws)
         chatroom_ws_epoll_aws(&ws);
     if (s->options.no_rate_limits)
-        ws.connects_per_second = ws.address_connections = 0;
+        ws.connects_per_second = ws.address_connections = ws.address_connects_per_second = 0;
     page_init(&s->page, s->options.stage, s->options.mode, ws.frame_bytes ? ws.frame_bytes : ws.message_bytes);
     ws.listen = (const char *const *)s->options.listen.items;
     ws.listen_count = s->options.listen.count;

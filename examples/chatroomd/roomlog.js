@@ -5,7 +5,11 @@
  * known of it holds any more.
  */
 export class RoomLog {
-  constructor(room, epoch) {
+  #own;
+
+  /* own: an Own, which marks the entries of this window. */
+  constructor(room, epoch, own) {
+    this.#own = own;
     this.room = room;
     this.epoch = epoch;
     this.entries = []; // rising by seq
@@ -29,6 +33,8 @@ export class RoomLog {
   add(entries) {
     const known = new Set(this.entries.map((entry) => entry.seq));
     const fresh = entries.filter((entry) => !known.has(entry.seq) && known.add(entry.seq));
+    fresh.sort((a, b) => a.seq - b.seq);
+    for (const entry of fresh) entry.own = this.#own.has(this.room, entry);
     this.entries.push(...fresh);
     this.entries.sort((a, b) => a.seq - b.seq);
     return fresh;

@@ -219,11 +219,11 @@ function timeOf(time) {
   return element;
 }
 
-function headOf(entry, mine) {
+function headOf(entry) {
   const head = make("p", "head");
   const author = make("bdi", `author hue-${hueOf(entry.author)}`, entry.author);
   head.append(author);
-  if (mine) head.append(make("span", "hidden", " (you)"));
+  if (entry.own) head.append(make("span", "hidden", " (you)"));
   head.append(" ", timeOf(entry.time));
   return head;
 }
@@ -234,31 +234,31 @@ function textOf(entry) {
   return text;
 }
 
-function messageOf(entry, mine, first) {
-  const item = make("li", `message${mine ? " mine" : ""}${first ? " first" : ""}`);
+function messageOf(entry, first) {
+  const item = make("li", `message${entry.own ? " mine" : ""}${first ? " first" : ""}`);
   if (entry.seq) item.dataset.seq = entry.seq;
   if (!entry.nameless) item.append(dress(make("span"), entry.author));
   const body = make("div", "body");
   if (entry.nameless) body.append(textOf(entry), timeOf(entry.time));
-  else body.append(headOf(entry, mine), textOf(entry));
+  else body.append(headOf(entry), textOf(entry));
   item.append(body);
   return item;
 }
 
 /* The nodes for one entry after another: day, mark of what was missed, message. */
-function* nodesOf(entry, before, log, me) {
+function* nodesOf(entry, before, log) {
   const newDay = !before || dayOf(before.time) !== dayOf(entry.time);
   const missed = Boolean(log.missedFrom) && entry.seq >= log.missedFrom && (!before || before.seq < log.missedFrom);
-  const mine = entry.nameless ? Boolean(entry.own) : entry.author === me;
+  const goesOn = before && before.author === entry.author && before.own === entry.own;
   if (newDay) yield make("li", "mark day", dayName(entry.time));
   if (missed) yield make("li", "mark missed", "While you were away");
-  yield messageOf(entry, mine, newDay || missed || before.author !== entry.author || entry.time - before.time > TOGETHER_MS);
+  yield messageOf(entry, newDay || missed || !goesOn || entry.time - before.time > TOGETHER_MS);
 }
 
-function nodesOfAll(entries, before, log, me) {
+function nodesOfAll(entries, before, log) {
   const nodes = [];
   for (const entry of entries) {
-    nodes.push(...nodesOf(entry, before, log, me));
+    nodes.push(...nodesOf(entry, before, log));
     before = entry;
   }
   lastEntry = before;
@@ -301,10 +301,10 @@ export function prepareScroll() {
 }
 
 /* The whole log anew. keep: what is in sight stays in sight, as when older messages came in above; else the end is shown. */
-export function showLog(log, me, keep = false) {
+export function showLog(log, keep = false) {
   const box = $("scroll");
   const fromEnd = box.scrollHeight - box.scrollTop;
-  $("messages").replaceChildren(...nodesOfAll(log.entries, null, log, me));
+  $("messages").replaceChildren(...nodesOfAll(log.entries, null, log));
   showOlder(log);
   if (keep) box.scrollTop = box.scrollHeight - fromEnd;
   else toTheEnd();
@@ -312,9 +312,9 @@ export function showLog(log, me, keep = false) {
 }
 
 /* One more at the end. */
-export function showNew(entry, log, me) {
-  const follow = following || entry.author === me || entry.own;
-  $("messages").append(...nodesOf(entry, lastEntry, log, me));
+export function showNew(entry, log) {
+  const follow = following || entry.own;
+  $("messages").append(...nodesOf(entry, lastEntry, log));
   lastEntry = entry;
   showOlder(log);
   if (follow) toTheEnd();

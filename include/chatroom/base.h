@@ -89,7 +89,9 @@ static inline bool chatroom_span_equal(chatroom_span a, chatroom_span b)
     X(EREFUSED, -20, "refused", "The request was refused.")                                                            \
     X(ETIMEDOUT, -21, "timeout", "The request took too long.")                                                         \
     X(ELIMIT, -22, "rate_limited", "Too many messages; slow down.")                                                    \
-    X(ESYSTEM, -23, "system", "The operating system refused.")
+    X(ESYSTEM, -23, "system", "The operating system refused.")                                                         \
+    X(EADDRNOTAVAIL, -24, "address_unavailable", "The address is not one of this machine.")                            \
+    X(EADDRDENIED, -25, "address_denied", "Listening on the address is not permitted.")
 
 enum chatroom_result {
 #define CHATROOM_RESULT_ENUM(name, value, word, sentence) CHATROOM_##name = value,

@@ -133,8 +133,9 @@ CHATROOM_API int chatroom_post(chatroom *c, chatroom_span connection_id, chatroo
                                void *arg);
 
 /*
- * Appends to a room's log, and thereby tells its members. payload must be valid JSON text; author is a name of yours. Copies
- * both. done hears CHATROOM_OK once it is safe, ENOENT no such room, or the store's failure. Errors: EJSON, EINVAL, ENOMEM.
+ * Appends to a room's log, and thereby tells its members. payload must be valid JSON text, at most limits.message_bytes;
+ * author is a name of yours. Copies both. done hears CHATROOM_OK once it is safe, ENOENT no such room, or the store's
+ * failure. Errors: EJSON, ETOOBIG the payload is; EINVAL, ENOMEM.
  */
 CHATROOM_API int chatroom_publish(chatroom *c, chatroom_span room, chatroom_span author, chatroom_span payload,
                                   chatroom_outcome_fn *done, void *arg);

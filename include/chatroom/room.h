@@ -19,7 +19,7 @@ struct chatroom_entry {
     chatroom_span room;
     uint64_t epoch; /* positions of another epoch mean nothing */
     uint64_t seq;   /* from 1, rising by one */
-    int64_t time_ms; /* Unix; does not fall within a room while the process lives, whatever the clock does */
+    int64_t time_ms; /* Unix; does not fall within a room, whatever the clock does; over a restart if the store tells its newest */
     chatroom_span author;  /* the name of its session when it was published */
     chatroom_span id;      /* the client's message id, or empty */
     chatroom_span payload; /* JSON text as received */

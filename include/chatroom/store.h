@@ -88,7 +88,8 @@ struct chatroom_store_ops {
 
     /*
      * Must. Called once, before anything else; may wait. Recovers what is there and reports every room with
-     * chatroom_store_found_room() and then every session that a dead process left behind with chatroom_store_found_session().
+     * chatroom_store_found_room(), then perhaps chatroom_store_found_newest(), and then every session that a dead process left
+     * behind with chatroom_store_found_session().
      * Errors: EBUSY another process or instance has it; EFORMAT not ours or of another version; EACCES; ENOSPC; EIO; ENOMEM;
      * ECORRUPT. Fills error. After an error only close() follows.
      */
@@ -150,6 +151,11 @@ CHATROOM_API void chatroom_read_done(struct chatroom_ticket *ticket, int status)
  */
 CHATROOM_API int chatroom_store_found_room(chatroom_store_port *port, chatroom_span name, chatroom_span record,
                                            uint64_t epoch, uint64_t seq);
+/*
+ * May, from inside open() and after that room: the newest entry of its log, borrowed. Times in a log do not fall then,
+ * wherever the clock was set while nobody ran; without this they may.
+ */
+CHATROOM_API void chatroom_store_found_newest(chatroom_store_port *port, chatroom_span name, chatroom_span value);
 CHATROOM_API int chatroom_store_found_session(chatroom_store_port *port, chatroom_span id, chatroom_span record);
 
 /* Logs through the instance. Any thread, from open() until close() returns. */

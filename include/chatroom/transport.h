@@ -97,7 +97,10 @@ struct chatroom_transport_ops {
     size_t size;      /* set by CHATROOM_TRANSPORT_OPS */
     const char *name; /* static, for logs: "ws_epoll" */
 
-    /* Must. Once, first. Starts to listen. Errors: EADDRINUSE, EACCES, EINVAL, ENOMEM, ESYSTEM; fills error. */
+    /*
+     * Must. Once, first. Starts to listen. Errors: EADDRINUSE; EADDRNOTAVAIL there is no such address here; EADDRDENIED;
+     * EINVAL; ENOMEM; ESYSTEM; fills error.
+     */
     int (*open)(void *self, chatroom_transport_port *port, struct chatroom_error *error);
 
     /*

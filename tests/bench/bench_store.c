@@ -60,6 +60,13 @@ int chatroom_store_found_room(chatroom_store_port *port, chatroom_span name, cha
     return CHATROOM_OK;
 }
 
+void chatroom_store_found_newest(chatroom_store_port *port, chatroom_span name, chatroom_span value)
+{
+    (void)port;
+    (void)name;
+    (void)value;
+}
+
 int chatroom_store_found_session(chatroom_store_port *port, chatroom_span id, chatroom_span record)
 {
     (void)port;

@@ -118,6 +118,16 @@ int chatroom_store_found_room(chatroom_store_port *port, chatroom_span name, cha
     return found(&port->rooms, &port->room_count, item, name, record);
 }
 
+void chatroom_store_found_newest(chatroom_store_port *port, chatroom_span name, chatroom_span value)
+{
+    struct port_found *last = port->room_count > 0 ? &port->rooms[port->room_count - 1] : NULL;
+
+    if (!last || last->newest || !chatroom_span_equal(name, chatroom_bytes(last->name, last->name_size)))
+        abort(); /* of no room, or twice */
+    last->newest = copy(value);
+    last->newest_size = value.size;
+}
+
 int chatroom_store_found_session(chatroom_store_port *port, chatroom_span id, chatroom_span record)
 {
     struct port_found item = {.epoch = 0};
@@ -139,8 +149,10 @@ void chatroom_store_log(chatroom_store_port *port, enum chatroom_log_level level
 
 static void list_free(struct port_found *list, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         free(list[i].record);
+        free(list[i].newest);
+    }
     free(list);
 }
 

@@ -14,6 +14,8 @@ struct port_found {
     char *record;
     size_t record_size;
     uint64_t epoch, seq;
+    char *newest; /* NULL: was not told */
+    size_t newest_size;
 };
 
 struct chatroom_store_port {

@@ -623,6 +623,28 @@ static void store__finds_rooms_again(void **state)
     }
 }
 
+/* A store may say nothing; what it says is right. */
+static void F40_store__newest_entry_is_told_rightly(void **state)
+{
+    BENCH(state);
+    struct chatroom_write write = make_write(CHATROOM_TRIM, "trimmed", NULL);
+    const struct port_found *found;
+
+    if (!kit->keeps)
+        skip();
+    fill(b, "a", 7);
+    fill(b, "empty", 0);
+    fill(b, "trimmed", 3);
+    write.seq = 4;
+    assert_int_equal(bench_group(b, &write, 1), CHATROOM_OK);
+    again(b);
+    found = port_room(&b->port, "a");
+    assert_true(!found->newest || (found->newest_size == 2 && memcmp(found->newest, "m7", 2) == 0));
+    assert_null(port_room(&b->port, "empty")->newest);
+    found = port_room(&b->port, "trimmed"); /* may be there still */
+    assert_true(!found->newest || (found->newest_size == 2 && memcmp(found->newest, "m3", 2) == 0));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int store_suite_run(const char *name, const struct store_kit *from)
@@ -659,6 +681,7 @@ int store_suite_run(const char *name, const struct store_kit *from)
         CASE(store__epochs_of_two_stores_differ),
         CASE(store__finds_sessions_again),
         CASE(store__finds_rooms_again),
+        CASE(F40_store__newest_entry_is_told_rightly),
     };
 
     kit = from;

@@ -264,6 +264,35 @@ static void P3_unclean_end_changes_epochs_unless_durable(void **state)
     }
 }
 
+static void expect_newest(const struct store_bench *b, const char *text)
+{
+    const struct port_found *found = port_room(&b->port, "r0");
+
+    assert_non_null(found);
+    assert_non_null(found->newest);
+    assert_int_equal(found->newest_size, strlen(text));
+    assert_memory_equal(found->newest, text, found->newest_size);
+}
+
+static void F40_newest_entry_is_told_from_the_index_and_from_the_tail(void **state)
+{
+    struct store_bench b;
+
+    (void)state;
+    bench_open(&b, &lmdb_kit);
+    assert_int_equal(bench_write(&b, CHATROOM_CREATE_ROOM, "r0", "{}"), CHATROOM_OK);
+    assert_int_equal(bench_append(&b, "r0", "one", NULL), 1);
+    assert_int_equal(bench_append(&b, "r0", "two", NULL), 2);
+    bench_close(&b); /* writes the index */
+    bench_open(&b, &lmdb_kit);
+    expect_newest(&b, "two");
+    bench_close(&b);
+    write_and_die();
+    bench_open(&b, &lmdb_kit);
+    expect_newest(&b, "x");
+    bench_close(&b);
+}
+
 static int run_own(void)
 {
     const struct CMUnitTest cases[] = {
@@ -276,6 +305,7 @@ static int run_own(void)
         LMDB_CASE(lmdb__space_of_erased_rooms_is_used_again),
         LMDB_CASE(F10_overwriting_does_not_grow_the_file),
         LMDB_CASE(lmdb__every_durability_keeps_what_was_closed),
+        LMDB_CASE(F40_newest_entry_is_told_from_the_index_and_from_the_tail),
         LMDB_CASE(P3_unclean_end_changes_epochs_unless_durable),
     };
 

@@ -233,6 +233,26 @@ static void P7_damaged_entry_is_not_served_and_the_rest_is(void **state)
     bench_close(&b);
 }
 
+static void P7_damaged_newest_entry_does_not_keep_a_store_from_opening(void **state)
+{
+    struct store_bench b;
+    int status;
+
+    (void)state;
+    bench_open(&b, &lmdb_kit);
+    lmdb_fill_rooms(&b, 2, 200, 150);
+    bench_close(&b);
+    assert_true(damage_text("0:100:v") > 0);
+    bench_open(&b, &lmdb_kit);
+    assert_null(port_room(&b.port, "r0")->newest);
+    assert_non_null(port_room(&b.port, "r1")->newest);
+    assert_int_equal(b.port.damaged, 1);
+    assert_int_equal(lmdb_check_room(&b, 1, 150, &status), 100);
+    assert_int_equal(status, CHATROOM_OK);
+    assert_int_equal(bench_append(&b, "r0", "x", NULL), 101);
+    bench_close(&b);
+}
+
 static void P7_damaged_record_is_not_reported(void **state)
 {
     struct store_bench b;
@@ -505,6 +525,7 @@ int main(void)
         LMDB_CASE(F01_kill_loses_nothing_acknowledged),
         LMDB_CASE(F01_kill_loses_nothing_acknowledged_without_sync),
         LMDB_CASE(P7_damaged_entry_is_not_served_and_the_rest_is),
+        LMDB_CASE(P7_damaged_newest_entry_does_not_keep_a_store_from_opening),
         LMDB_CASE(P7_damaged_record_is_not_reported),
         LMDB_CASE(F07_flipped_bytes_are_never_served),
         LMDB_CASE(F08_foreign_file_is_refused),

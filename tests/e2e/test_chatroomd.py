@@ -75,7 +75,7 @@ class Words(Case):
         self.assertEqual((answer.returncode, answer.stderr), (0, ""))
         for option in OPTIONS:
             self.assertIn("--" + option, answer.stdout)
-        for code in range(9):
+        for code in range(11):
             self.assertRegex(answer.stdout, r"[ \n]%d (the|an|ended)" % code if code != 2 else r" 2 a wrong option")
 
     def test_manual_and_example_file_know_every_option(self):
@@ -134,22 +134,34 @@ class Refusals(Case):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             self.refused(3, str(taken.getsockname()[1]), "--memory", "--listen", "127.0.0.1:%d" % taken.getsockname()[1])
 
+    def test_address_is_not_of_this_machine(self):
+        self.refused(9, "192.0.2.1:8080", "--memory", "--listen", "192.0.2.1:8080")
+        self.refused(9, self.path("none/s"), "--memory", "--listen", "unix:" + self.path("none/s"))
+
+    def test_address_is_not_permitted(self):
+        os.chmod(self.folder, 0o755)
+        os.mkdir(self.path("closed"), 0o555)
+        self.refused(10, self.path("closed/s"), "--memory", "--listen", "unix:" + self.path("closed/s"), **self.other_user())
+
     def test_directory_cannot_be_used(self):
         with open(self.path("file"), "w", encoding="utf-8"):
             pass
         for name in (self.path("file"), self.path("file/below"), self.path("none/below")):
             self.refused(4, name, *FREE, "--data", name)
 
-    def test_directory_is_not_writable(self):
-        """As root, who may write everywhere, by means of a user who may not."""
+    def other_user(self):
+        """For root, who may write everywhere: a user who may not."""
         user = {"user": 65534} if os.geteuid() == 0 else {}
         try:
             run("--version", **user).check_returncode()
         except (OSError, subprocess.CalledProcessError):
             self.skipTest("no other user may run the program from where it was built")
+        return user
+
+    def test_directory_is_not_writable(self):
         os.chmod(self.folder, 0o755)
         os.mkdir(self.path("data"), 0o555)
-        self.refused(4, self.path("data"), *FREE, "--data", self.path("data"), **user)
+        self.refused(4, self.path("data"), *FREE, "--data", self.path("data"), **self.other_user())
 
     def test_store_is_in_use(self):
         server = self.start(*FREE, "--data", self.path("data"))

@@ -420,6 +420,44 @@ class Page(unittest.TestCase):
         ann.leave("Away")
         self.quiet(ann, restarted=True)
 
+    def test_two_of_one_name_look_like_two(self):
+        ann, namesake, peers = self.window(), self.window(), self.peers()
+
+        def own(window):
+            return window.driver.execute_script("return [...document.querySelectorAll('#messages .mine .text')].map(e => e.textContent)")
+        for one in (ann, namesake):
+            one.register("ann")
+        ann.create("Twins")
+        namesake.join("Twins")
+        ann.say("from one")
+        namesake.shows("from one", "ann")
+        namesake.say("from the other")
+        ann.shows("from the other", "ann")
+        ann.say("from one again")
+        namesake.shows("from one again", "ann")
+        self.assertEqual((own(ann), own(namesake)), (["from one", "from one again"], ["from the other"]))
+        pictures(ann, "8-namesake")
+        ann.wait(lambda: "ann: from the other" in ann.text("announcer"), why="announced")
+        self.assertNotIn("from one", ann.text("announcer"))
+        self.assertEqual(ann.driver.execute_script("return [...document.querySelectorAll('#people li')].map(e => e.textContent)"
+                                                   ".filter(t => t.includes('you')).length"), 1)
+
+        async def copy():
+            eve = await Client.connect(self.server, "ann", "Twins")
+            page = await eve.history()
+            await eve.say("copied", id=page["messages"][0]["id"])
+            return eve
+        eve = peers.do(copy())
+        ann.shows("copied", "ann")
+        ann.driver.refresh()
+        ann.shows("copied", "ann")
+        self.assertEqual(own(ann), ["from one", "from one again"])
+        self.assertEqual(len(ann.messages()), 4)
+        peers.do(eve.close())
+        for one in (ann, namesake):
+            one.leave("Twins")
+        self.quiet(ann, namesake)
+
     def test_keyboard(self):
         ann = self.window()
         ann.type("name", "ann", Keys.ENTER)

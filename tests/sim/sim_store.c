@@ -36,6 +36,7 @@ struct sim_disk {
     struct item *items;
     size_t item_count, item_capacity;
     uint64_t now_ms, last_due_ms;
+    unsigned full_answers;
 };
 
 static void *grown(void *array, size_t count, size_t *capacity, size_t item_size)
@@ -214,9 +215,12 @@ static int fault_of_batch(struct sim_disk *disk)
         disk->failed = true;
         return CHATROOM_EUNSURE;
     }
-    if (rnd_per_mille(&disk->random, disk->faults.batch_fails))
-        return rnd_below(&disk->random, 2) ? CHATROOM_EIO : CHATROOM_ENOSPC;
-    return CHATROOM_OK;
+    if (!rnd_per_mille(&disk->random, disk->faults.batch_fails))
+        return CHATROOM_OK;
+    if (rnd_below(&disk->random, 2))
+        return CHATROOM_EIO;
+    disk->full_answers++;
+    return CHATROOM_ENOSPC;
 }
 
 static void answer_read(struct sim_disk *disk, struct chatroom_ticket *ticket)
@@ -342,19 +346,25 @@ void sim_store_run(struct sim_disk *disk, uint64_t now_ms)
 
 /* ---- the table ---- */
 
+static int report_room(const struct sim_life *life, chatroom_store_port *port)
+{
+    chatroom_span name = chatroom_str(life->name);
+    int result = chatroom_store_found_room(port, name, chatroom_bytes(life->record, life->record_size), life->epoch,
+                                           life->count);
+
+    if (result == CHATROOM_OK && life->count > 0)
+        chatroom_store_found_newest(port, name, life->entries[life->count - 1].value);
+    return result;
+}
+
 static int store_open(void *self, chatroom_store_port *port, struct chatroom_error *error)
 {
     struct sim_disk *disk = self;
     int result = CHATROOM_OK;
 
-    for (size_t i = 0; i < disk->life_count && result == CHATROOM_OK; i++) {
-        const struct sim_life *life = disk->lives[i];
-
-        if (life->exists)
-            result =
-                chatroom_store_found_room(port, chatroom_str(life->name),
-                                          chatroom_bytes(life->record, life->record_size), life->epoch, life->count);
-    }
+    for (size_t i = 0; i < disk->life_count && result == CHATROOM_OK; i++)
+        if (disk->lives[i]->exists)
+            result = report_room(disk->lives[i], port);
     for (size_t i = 0; i < disk->session_count && result == CHATROOM_OK; i++)
         result = chatroom_store_found_session(port, chatroom_bytes(disk->sessions[i].id, disk->sessions[i].id_size),
                                               chatroom_bytes(disk->sessions[i].record, disk->sessions[i].record_size));
@@ -421,6 +431,7 @@ struct chatroom_store sim_store(struct sim_disk *disk)
     assert(!disk->open);
     disk->open = true;
     disk->cut = disk->failed = false;
+    disk->full_answers = 0;
     disk->last_due_ms = 0;
     return (struct chatroom_store){&ops, disk};
 }
@@ -479,6 +490,11 @@ struct sim_faults *sim_disk_faults(struct sim_disk *disk)
 bool sim_store_idle(const struct sim_disk *disk)
 {
     return disk->item_count == 0;
+}
+
+unsigned sim_disk_full_answers(const struct sim_disk *disk)
+{
+    return disk->full_answers;
 }
 
 bool sim_store_failed(const struct sim_disk *disk)

@@ -54,6 +54,9 @@ bool sim_store_idle(const struct sim_disk *disk);
 /* Whether the store takes no writes any more until it is opened again. */
 bool sim_store_failed(const struct sim_disk *disk);
 
+/* How often it has answered ENOSPC since it was opened. */
+unsigned sim_disk_full_answers(const struct sim_disk *disk);
+
 /* The power is cut: of what is on its way a part, oldest first, becomes true; nothing happens after that. */
 void sim_disk_cut(struct sim_disk *disk);
 

@@ -183,7 +183,9 @@ static void come_to_rest(struct world *w)
     be_calm(w, true);
     for (unsigned i = 0; quiet < 8; i++) {
         tick(w);
-        quiet = sim_store_idle(w->disk) && w->deferred_count == 0 ? quiet + 1 : 0;
+        quiet = sim_store_idle(w->disk) && w->deferred_count == 0 && chatroom_deadline(w->c) == CHATROOM_NEVER
+                    ? quiet + 1
+                    : 0;
         if (i == REST_MOST)
             broken(w, "it does not come to rest");
     }

@@ -1110,6 +1110,77 @@ static void chat__F05_a_odd_store_changes_nothing(void **state)
     stop(&f);
 }
 
+static void pass_seconds(struct fixture *f, unsigned seconds)
+{
+    f->now.mono_ns += seconds * UINT64_C(1000000000);
+    run(f);
+}
+
+static void chat__F05_room_that_could_not_be_deleted_goes_when_the_store_takes_writes_again(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, CHATROOM_CHAT_FULL);
+    struct peer *ann = member(&f, "ann", "den"), *bob = member(&f, "bob", "den"), *eve = member(&f, "eve", NULL);
+
+    f.store.failure = CHATROOM_ENOSPC;
+    close_peer(&f, ann);
+    close_peer(&f, bob);
+    for (int i = 0; i < 3; i++)
+        pass_seconds(&f, 1);
+    assert_true(chatroom_room_exists(f.c, chatroom_str("den")));
+    assert_true(chatroom_deadline(f.c) <= f.now.mono_ns + 1000000000);
+    assert_true(chatroom_deadline(f.c) > f.now.mono_ns); /* it does not spin */
+    expect_quiet(&f);
+    f.store.failure = CHATROOM_OK;
+    pass_seconds(&f, 1);
+    expect(eve, "{\"type\":\"delete-room\",\"room\":\"den\"}");
+    assert_false(chatroom_room_exists(f.c, chatroom_str("den")));
+    assert_true(chatroom_deadline(f.c) == CHATROOM_NEVER);
+    expect_quiet(&f);
+    stop(&f);
+}
+
+static void chat__F05_room_that_could_not_be_deleted_stays_if_somebody_came_meanwhile(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, CHATROOM_CHAT_FULL);
+    struct peer *ann = member(&f, "ann", "den"), *eve = member(&f, "eve", NULL);
+
+    f.store.failure = CHATROOM_ENOSPC;
+    close_peer(&f, ann);
+    f.store.failure = CHATROOM_OK;
+    send_text(&f, eve, "{\"action\":\"join-room\",\"value\":\"den\"}");
+    forget(&f);
+    pass_seconds(&f, 1);
+    assert_true(chatroom_room_exists(f.c, chatroom_str("den")));
+    assert_int_equal(count_room(&f, "den"), 1);
+    expect_quiet(&f);
+    stop(&f);
+}
+
+/* Nobody waits for space any more. */
+static void chat__F05_a_full_store_does_not_keep_a_server_from_stopping(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, CHATROOM_CHAT_FULL);
+    struct peer *ann = member(&f, "ann", "den");
+
+    member(&f, "bob", "den");
+    f.store.failure = CHATROOM_ENOSPC;
+    close_peer(&f, ann);
+    chatroom_stop(f.c);
+    assert_true(chatroom_deadline(f.c) <= f.now.mono_ns);
+    run(&f);
+    assert_true(chatroom_stopped(f.c));
+    stop(&f);
+}
+
 /* Memory runs out at each place in turn: the request has no effect or all of it, and the next one works. */
 static void chat__F20_any_allocation_fails(void **state)
 {
@@ -1205,6 +1276,9 @@ int main(void)
         cmocka_unit_test(chat__T38_nothing_of_a_connection_leaks),
         cmocka_unit_test(chat__stopping_deletes_no_room),
         cmocka_unit_test(chat__F05_a_odd_store_changes_nothing),
+        cmocka_unit_test(chat__F05_room_that_could_not_be_deleted_goes_when_the_store_takes_writes_again),
+        cmocka_unit_test(chat__F05_room_that_could_not_be_deleted_stays_if_somebody_came_meanwhile),
+        cmocka_unit_test(chat__F05_a_full_store_does_not_keep_a_server_from_stopping),
         cmocka_unit_test(chat__F20_any_allocation_fails),
         cmocka_unit_test(chat__options_are_checked),
     };

@@ -614,6 +614,16 @@ static void note(void *arg, int status)
     *(int *)arg = status;
 }
 
+/* One octet more than fits. */
+static chatroom_span long_payload(const struct world *w)
+{
+    static char text[200000];
+
+    assert_true(w->config.limits.message_bytes < sizeof text);
+    memset(text, '1', sizeof text);
+    return chatroom_bytes(text, w->config.limits.message_bytes + 1);
+}
+
 static void instance__calls_from_elsewhere_take_hold_in_the_next_step(void **state)
 {
     struct world w;
@@ -635,6 +645,8 @@ static void instance__calls_from_elsewhere_take_hold_in_the_next_step(void **sta
         CHATROOM_OK);
     assert_int_equal(chatroom_publish(w.c, chatroom_str("den"), chatroom_str(""), chatroom_str("[1"), note, NULL),
                      CHATROOM_EJSON);
+    assert_int_equal(chatroom_publish(w.c, chatroom_str("den"), chatroom_str(""), long_payload(&w), note, NULL),
+                     CHATROOM_ETOOBIG);
     assert_int_equal(chatroom_disconnect(w.c, chatroom_bytes(id, 16), 1005, chatroom_str(""), note, NULL),
                      CHATROOM_EINVAL);
     assert_null(wire_take(w.wire, ann));
@@ -966,6 +978,173 @@ static void instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_no
     }
 }
 
+static size_t closed_stores, closed_transports;
+static const struct chatroom_store_ops *real_store;
+static const struct chatroom_transport_ops *real_transport;
+
+static void close_counting(void *self)
+{
+    closed_stores++;
+    real_store->close(self);
+}
+
+static void close_all_counting(void *self)
+{
+    closed_transports++;
+    real_transport->close_all(self);
+}
+
+static void instance__failure_to_make_one_closes_store_and_transport_whatever_it_was(void **state)
+{
+    for (int i = 0; i < 4; i++) {
+        struct chatroom_error error = {0};
+        struct chatroom_transport_ops counting_transport;
+        struct chatroom_store_ops counting_store;
+        struct world w;
+
+        (void)state;
+        prepare(&w, true);
+        counting_store = *(real_store = w.config.store.ops);
+        counting_store.close = close_counting;
+        w.config.store.ops = &counting_store;
+        counting_transport = *(real_transport = w.config.transport.ops);
+        counting_transport.close_all = close_all_counting;
+        w.config.transport.ops = &counting_transport;
+        closed_stores = closed_transports = 0;
+        switch (i) {
+        case 0:
+            w.config.size = 0;
+            break;
+        case 1:
+            w.config.size = offsetof(struct chatroom_config, store);
+            break;
+        case 2:
+            w.config.random = NULL;
+            break;
+        default:
+            w.config.stage = "a/b";
+        }
+        assert_int_equal(chatroom_new(&w.config, &w.c, &error), CHATROOM_EINVAL);
+        assert_true(error.text[0] != '\0');
+        assert_int_equal(closed_stores, 1);
+        assert_int_equal(closed_transports, 1);
+        wire_free(w.wire);
+        assert_int_equal(blocks, 0);
+    }
+}
+
+/* ---- the clock ---- */
+
+/* What a store keeps of one room: its record and its newest entry. */
+struct kept {
+    char record[64], entry[64];
+    size_t record_size, entry_size;
+    uint64_t newest;
+};
+
+static int kept_open(void *self, chatroom_store_port *port, struct chatroom_error *error)
+{
+    struct kept *kept = self;
+    chatroom_span den = chatroom_str("den"), entry = chatroom_bytes(kept->entry, kept->entry_size);
+
+    (void)error;
+    if (kept->record_size == 0)
+        return CHATROOM_OK;
+    assert_int_equal(
+        chatroom_store_found_room(port, den, chatroom_bytes(kept->record, kept->record_size), 5, kept->newest),
+        CHATROOM_OK);
+    chatroom_store_found_newest(port, den, entry);
+    chatroom_store_found_newest(port, den, chatroom_str("not an entry"));
+    chatroom_store_found_newest(port, chatroom_str("none"), entry);
+    return CHATROOM_OK;
+}
+
+static void keep(char *bytes, size_t *size, chatroom_span value)
+{
+    assert_true(value.size <= 64);
+    memcpy(bytes, value.bytes, value.size);
+    *size = value.size;
+}
+
+static int kept_submit(void *self, struct chatroom_ticket *ticket)
+{
+    struct kept *kept = self;
+
+    for (size_t i = 0; i < ticket->count; i++) {
+        struct chatroom_write *write = &ticket->writes[i];
+
+        if (write->kind == CHATROOM_WRITE_ROOM)
+            keep(kept->record, &kept->record_size, write->value);
+        if (write->kind == CHATROOM_APPEND)
+            keep(kept->entry, &kept->entry_size, write->value);
+        kept->newest += write->kind == CHATROOM_APPEND;
+        write->ret_seq = kept->newest;
+        write->ret_epoch = 5;
+    }
+    chatroom_write_done(ticket, CHATROOM_OK);
+    return CHATROOM_OK;
+}
+
+static int kept_read(void *self, struct chatroom_ticket *ticket)
+{
+    (void)self;
+    chatroom_read_done(ticket, CHATROOM_OK);
+    return CHATROOM_OK;
+}
+
+static void kept_close(void *self)
+{
+    (void)self;
+}
+
+static const struct chatroom_store_ops kept_ops = {
+    CHATROOM_STORE_OPS,    .name = "kept",    .open = kept_open,
+    .submit = kept_submit, .read = kept_read, .close = kept_close,
+};
+
+static void note_time(void *arg, const struct chatroom_entry *entry, struct chatroom_json *json)
+{
+    *(int64_t *)arg = entry->time_ms;
+    chatroom_json_raw(json, entry->payload);
+}
+
+static void publish_in_a_life(struct kept *kept, int64_t wall_ms, int64_t *ret_time_ms)
+{
+    struct world w;
+    int published = 1;
+
+    prepare(&w, true);
+    w.config.store.ops->close(w.config.store.self);
+    w.config.store = (struct chatroom_store){&kept_ops, kept};
+    w.now.wall_ms = wall_ms;
+    make(&w);
+    chatroom_set_entry(w.c, note_time, ret_time_ms);
+    assert_int_equal(chatroom_route(w.c, "join", join, NULL), CHATROOM_OK);
+    start(&w);
+    says(&w, connected(&w), "{\"action\":\"join\",\"value\":\"den\"}");
+    assert_int_equal(
+        chatroom_publish(w.c, chatroom_str("den"), chatroom_str("host"), chatroom_str("1"), note, &published),
+        CHATROOM_OK);
+    step(&w);
+    assert_int_equal(published, CHATROOM_OK);
+    end(&w);
+}
+
+static void F40_room_time_does_not_go_back_over_a_restart(void **state)
+{
+    struct kept kept = {.newest = 0};
+    int64_t time_ms = 0;
+
+    (void)state;
+    publish_in_a_life(&kept, 2000000, &time_ms);
+    assert_true(time_ms == 2000000);
+    publish_in_a_life(&kept, 1000000, &time_ms);
+    assert_true(time_ms == 2000000);
+    publish_in_a_life(&kept, 3000000, &time_ms);
+    assert_true(time_ms == 3000000);
+    assert_int_equal(kept.newest, 3);
+}
+
 /* ---- wrong use ---- */
 
 static int step_inside(chatroom_request *request, void *arg)
@@ -1127,6 +1306,8 @@ int main(void)
         cmocka_unit_test(instance__the_store_is_closed_before_the_transport_that_it_wakes),
         cmocka_unit_test(instance__flush_waits_for_the_store_as_long_as_it_would_take),
         cmocka_unit_test(instance__two_of_them_do_not_know_each_other),
+        cmocka_unit_test(instance__failure_to_make_one_closes_store_and_transport_whatever_it_was),
+        cmocka_unit_test(F40_room_time_does_not_go_back_over_a_restart),
         cmocka_unit_test(instance__a_step_inside_a_step_is_refused_and_does_no_harm),
         cmocka_unit_test(instance__can_be_looked_at),
         cmocka_unit_test(instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_nothing),

@@ -49,6 +49,8 @@ struct chatroom_ws_epoll_options {
     const char *upgrade_path;      /* a plain GET there: 426, since it wants an upgrade; NULL: 404. Copied */
     unsigned write_ms;             /* a connection that took nothing of its output for so long is reset */
     size_t output_bytes;           /* output of all connections: beyond it the one with the most is reset */
+    unsigned address_connects_per_second; /* of one address as above, else 429; 0: no limit */
+    unsigned address_connects_burst;
 };
 
 #define CHATROOM_WS_EPOLL_OPTIONS                                                                                      \
@@ -57,7 +59,8 @@ struct chatroom_ws_epoll_options {
         .head_bytes = 8192, .target_bytes = 4096, .queue_bytes = 1048576, .queue_soft_bytes = 262144,                  \
         .queue_soft_ms = 10000, .handshake_ms = 10000, .message_ms = 10000, .ping_ms = 25000, .pong_ms = 10000,        \
         .close_ms = 1000, .opening_most = 1000, .address_connections = 64, .connects_per_second = 500,                 \
-        .connects_burst = 1000, .write_ms = 10000, .output_bytes = 268435456                                           \
+        .connects_burst = 1000, .write_ms = 10000, .output_bytes = 268435456, .address_connects_per_second = 10,       \
+        .address_connects_burst = 50                                                                                   \
     }
 
 /* Sets what differs in the cloud service: 32 KiB frames, 10 minutes idle, 2 hours of life, no pings of its own. */

@@ -11,6 +11,7 @@
 
 #include "connection.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -39,6 +40,22 @@ static struct {
     bool echo;
     bool hold; /* openings are not answered */
 } heard;
+
+/* ---- where connections come from --------------------------------------------------------------------------------- */
+
+static in_addr_t pretended; /* the source of all that come, in network order; 0: as it is */
+
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
+{
+    int got = __real_accept4(fd, address, size, flags);
+
+    if (got >= 0 && address && pretended)
+        ((struct sockaddr_in *)address)->sin_addr.s_addr = pretended;
+    return got;
+}
 
 /* ---- both sides -------------------------------------------------------------------------------------------------- */
 
@@ -782,6 +799,59 @@ static void T12_connects_beyond_the_rate_are_told_to_come_again(void **state)
     finish();
 }
 
+static void expect_refusal(unsigned status)
+{
+    struct ws_client *client = connect_to(0);
+
+    ws_client_put_request(client, "/", "");
+    expect_end(client);
+    assert_int_equal(client->status, status);
+    assert_non_null(strstr(client->head, "Retry-After: "));
+}
+
+static void T35_connects_of_one_address_beyond_its_rate_are_refused_and_cost_others_nothing(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+
+    (void)state;
+    options.connects_per_second = 1;
+    options.connects_burst = 3;
+    options.address_connects_per_second = 1;
+    options.address_connects_burst = 2;
+    start(&options);
+    pretended = inet_addr("192.0.2.1");
+    open_client();
+    open_client();
+    for (int i = 0; i < 5; i++)
+        expect_refusal(429);
+    pretended = inet_addr("192.0.2.2");
+    open_client(); /* all together had one left */
+    pass_ms(1100);
+    pretended = inet_addr("192.0.2.1");
+    open_client();
+    pretended = 0;
+    finish();
+}
+
+static void T35_connections_of_one_address_are_bounded(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+    struct ws_client *first;
+
+    (void)state;
+    options.address_connections = 2;
+    start(&options);
+    pretended = inet_addr("192.0.2.1");
+    first = open_client();
+    open_client();
+    expect_refusal(429);
+    ws_client_cut(first);
+    UNTIL(heard.closed == 1);
+    open_client();
+    pretended = 0;
+    finish();
+}
+
 static void T02_unfinished_handshakes_are_bounded(void **state)
 {
     struct chatroom_ws_epoll_options options = usual();
@@ -827,6 +897,44 @@ static void F21_without_descriptors_accepting_pauses_and_goes_on(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     pass_ms(150);
     UNTIL(clients[client_count - 1]->status == 101);
+    finish();
+}
+
+static size_t count_events(const char *name)
+{
+    size_t count = 0;
+
+    for (const char *at = heard.events; (at = strstr(at, name)); at += strlen(name))
+        count++;
+    return count;
+}
+
+static void F21_shortage_is_told_when_it_begins_and_when_it_is_over(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+    struct rlimit before, few;
+
+    (void)state;
+    start(&options);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    for (int i = 0; i < 30; i++) /* more than find an end at the reserve */
+        connect_to(0);
+    few = before;
+    few.rlim_cur = (rlim_t)clients[client_count - 1]->fd + 1;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (int i = 0; i < 20; i++)
+        pass_ms(110);
+    assert_int_equal(count_events("accept_paused "), 1);
+    assert_int_equal(count_events("accept_resumed "), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    pass_ms(110);
+    assert_int_equal(count_events("accept_resumed "), 0); /* it might begin again at once */
+    assert_true(port.transport.ops->deadline(port.transport.self) <= port.now.mono_ns + 1000000000);
+    pass_ms(1000);
+    assert_int_equal(count_events("accept_paused "), 1);
+    assert_int_equal(count_events("accept_resumed "), 1);
+    pass_ms(5000);
+    assert_int_equal(count_events("accept_resumed "), 1);
     finish();
 }
 
@@ -1015,8 +1123,9 @@ static void listener__failures_have_a_code_and_a_sentence(void **state)
         assert_int_equal(try_listen(bad[i], &error), CHATROOM_EINVAL);
         assert_non_null(strstr(error.text, bad[i]));
     }
-    assert_int_equal(try_listen("192.0.2.1:0", &error), CHATROOM_EINVAL);
-    assert_int_equal(try_listen("unix:/nowhere/at/all", &error), CHATROOM_EINVAL);
+    assert_int_equal(try_listen("192.0.2.1:0", &error), CHATROOM_EADDRNOTAVAIL);
+    assert_string_equal(error.text, "Cannot listen on 192.0.2.1:0: it is not an address of this machine.");
+    assert_int_equal(try_listen("unix:/nowhere/at/all", &error), CHATROOM_EADDRNOTAVAIL);
     start(&options);
     assert_int_equal(chatroom_ws_epoll_address(&port.transport, 0, address, sizeof address), CHATROOM_OK);
     assert_int_equal(try_listen(address, &error), CHATROOM_EADDRINUSE);
@@ -1139,9 +1248,12 @@ int main(void)
         cmocka_unit_test(F30_member_of_a_group_that_does_not_read_goes_alone),
         cmocka_unit_test(F30_much_in_one_step_is_no_slow_reader),
         cmocka_unit_test(F30_soft_limit_gives_time_to_catch_up),
+        cmocka_unit_test(T35_connects_of_one_address_beyond_its_rate_are_refused_and_cost_others_nothing),
+        cmocka_unit_test(T35_connections_of_one_address_are_bounded),
         cmocka_unit_test(T12_connects_beyond_the_rate_are_told_to_come_again),
         cmocka_unit_test(T02_unfinished_handshakes_are_bounded),
         cmocka_unit_test(F21_without_descriptors_accepting_pauses_and_goes_on),
+        cmocka_unit_test(F21_shortage_is_told_when_it_begins_and_when_it_is_over),
         cmocka_unit_test(connection__is_small_and_inherits_its_socket_options),
         cmocka_unit_test(close__of_ours_is_not_lost_while_the_peer_goes_on_sending),
         cmocka_unit_test(close__draining_ends_after_so_many_octets_or_so_long),
