@@ -23,15 +23,15 @@ static void enter_line(chatroom_request *request)
 }
 
 /* A request with a page of history to come keeps its place until it is through. */
-static void advance(chatroom_connection *connection)
+static void advance(struct cr_activity *activity)
 {
-    while (connection->unsettled && connection->unsettled->state == CR_READY) {
-        chatroom_request *request = connection->unsettled;
+    while (activity->unsettled && activity->unsettled->state == CR_READY) {
+        chatroom_request *request = activity->unsettled;
 
         enter_line(request);
         if (request->history.then)
             break;
-        connection->unsettled = request->next;
+        activity->unsettled = request->next;
     }
 }
 
@@ -39,7 +39,7 @@ static void become_ready(chatroom_request *request)
 {
     request->state = CR_READY;
     if (request->connection)
-        advance(request->connection);
+        advance(request->connection->activity);
     else
         enter_line(request);
 }
@@ -49,25 +49,25 @@ void cr_commit_take_barrier(chatroom_request *request)
     if (request->barrier || !request->connection)
         return;
     request->barrier = true;
-    request->connection->barriers++;
+    request->connection->activity->barriers++;
 }
 
 /* It is the first of its connection. */
 static void leave_connection(chatroom_request *request)
 {
-    chatroom_connection *connection = request->connection;
+    struct cr_activity *activity = request->connection->activity;
 
-    connection->requests = request->next;
-    if (!connection->requests)
-        connection->last_request = NULL;
-    connection->request_count--;
-    if (connection->unsettled == request) {
-        connection->unsettled = request->next;
-        advance(connection);
+    activity->requests = request->next;
+    if (!activity->requests)
+        activity->last_request = NULL;
+    activity->request_count--;
+    if (activity->unsettled == request) {
+        activity->unsettled = request->next;
+        advance(activity);
     }
     if (request->barrier)
-        connection->barriers--;
-    cr_connection_mark_ready(connection);
+        activity->barriers--;
+    cr_connection_mark_ready(request->connection);
 }
 
 /* ---- telling the client ---- */

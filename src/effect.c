@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include "connection.h"
 #include "memory.h"
 #include "record.h"
 #include "rooms.h"
@@ -126,9 +127,9 @@ int chatroom_request_reply(chatroom_request *request, chatroom_span text)
 
 int chatroom_request_post(chatroom_request *request, chatroom_span connection_id, chatroom_span text)
 {
-    struct cr_map_node *node = cr_map_find(&request->c->connections, connection_id);
+    const chatroom_connection *to = cr_connection_find(request->c, connection_id);
 
-    if (!node || !CR_CONTAINER(node, chatroom_connection, node)->open)
+    if (!to || !to->open)
         return CHATROOM_EGONE;
     return cr_request_send(request, connection_id, CHATROOM_TEXT_MESSAGE, text);
 }
@@ -257,7 +258,7 @@ bool cr_request_will_be_in(const chatroom_request *request, const struct cr_room
 /* A deleted room is not counted off before it is gone: a limit may be met too early, never too late. */
 static size_t rooms_after(const chatroom_request *request)
 {
-    size_t count = request->connection->room_count;
+    size_t count = chatroom_request_session_rooms(request);
 
     for (const struct cr_effect *effect = request->effects; effect; effect = effect->next)
         count += (effect->kind == CR_JOIN) - (effect->kind == CR_LEAVE);

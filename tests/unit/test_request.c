@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "activity.h"
 #include "memory.h"
 #include "request.h"
 #include "rooms.h"
@@ -24,7 +25,7 @@ static const struct chatroom_transport_ops no_groups = {CHATROOM_TRANSPORT_OPS};
 
 struct fixture {
     chatroom c;
-    chatroom_connection connection;
+    chatroom_connection *connection;
 };
 
 static void start(struct fixture *f)
@@ -36,23 +37,27 @@ static void start(struct fixture *f)
     f->c.transport.ops = &no_groups;
     f->c.rooms.alloc = f->c.connections.alloc = &f->c.alloc;
     f->c.now.wall_ms = 1000;
-    f->connection.c = &f->c;
-    memset(f->connection.id, 'A', CR_ID_SIZE);
+    f->connection = cr_new(&f->c.alloc, sizeof *f->connection);
+    assert_non_null(f->connection);
+    f->connection->c = &f->c;
+    memset(f->connection->id, 'A', CR_ID_SIZE);
 }
 
 static chatroom_request *request_of(struct fixture *f, const char *body)
 {
-    chatroom_request *request = cr_request_new(&f->c, &f->connection, CHATROOM_MESSAGE);
+    chatroom_request *request = cr_request_new(&f->c, f->connection, CHATROOM_MESSAGE);
 
     assert_non_null(request);
     request->body = chatroom_str(body);
-    f->connection.requests = f->connection.last_request = NULL; /* freed by the test itself */
+    f->connection->activity->requests = f->connection->activity->last_request = NULL; /* freed by the test itself */
     return request;
 }
 
 static void end(struct fixture *f)
 {
     cr_rooms_free(&f->c);
+    cr_activity_end(f->connection);
+    cr_free(&f->c.alloc, f->connection, sizeof *f->connection);
     assert_int_equal(blocks, 0);
 }
 
