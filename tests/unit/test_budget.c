@@ -281,7 +281,7 @@ static void dispatch__allocates_a_constant_number_of_times(void **state)
     print_message("allocations of the core for a message to %d members: %d\n", AUDIENCE,
                   (int)(p.account.allocations - before));
     assert_int_equal(p.crowd.sent, sent + 1); /* one call for all of them */
-    assert_int_equal(p.account.allocations, before + 2);
+    assert_int_equal(p.account.allocations, before + 2); /* the request and the frame */
     end(&p);
 }
 
