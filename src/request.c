@@ -183,6 +183,17 @@ static void scan(chatroom_request *request)
                          value.type == CHATROOM_JSON_OBJECT;
 }
 
+/* The very bytes, not their like: what is equal to them was not looked at. */
+bool cr_request_has_scanned(const chatroom_request *request, chatroom_span text)
+{
+    if (!request->scanned || !request->is_object || !request->body.bytes)
+        return false;
+    for (size_t i = 0; i < request->member_count && i < CR_MEMBERS; i++)
+        if (request->members[i].value.raw.bytes == text.bytes && request->members[i].value.raw.size == text.size)
+            return true;
+    return false;
+}
+
 /* Found in the scan's own list when that holds every name, none of them with an escape. */
 static bool list_is_enough(const chatroom_request *request)
 {

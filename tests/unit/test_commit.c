@@ -307,7 +307,7 @@ static void commit__a_room_that_could_not_be_made_is_not_expected_while_others_w
     chatroom_request *maker = message(&f), *other = cr_request_new(&f.c, NULL, CHATROOM_MESSAGE);
     assert_int_equal(chatroom_request_create_room(maker, a_room), CHATROOM_OK);
     cr_commit(maker, CHATROOM_OK);
-    assert_int_equal(cr_request_append(other, a_room, none, chatroom_str("1"), none), CHATROOM_OK);
+    assert_int_equal(cr_request_append(other, a_room, none, chatroom_str("1")), CHATROOM_OK);
     cr_commit(other, CHATROOM_OK);
     complete(&f, 0, CHATROOM_EIO, 0);
     assert_false(chatroom_room_exists(&f.c, a_room));
@@ -395,7 +395,7 @@ static void commit__times_rise_with_the_log_and_not_with_the_asking(void **state
     for (size_t i = 0; i < 3; i++) {
         requests[i] = cr_request_new(&f.c, NULL, CHATROOM_MESSAGE);
         f.c.now.wall_ms = 1000 + (int64_t)i;
-        assert_int_equal(cr_request_append(requests[i], a_room, none, chatroom_str("1"), none), CHATROOM_OK);
+        assert_int_equal(cr_request_append(requests[i], a_room, none, chatroom_str("1")), CHATROOM_OK);
     }
     cr_commit(requests[1], CHATROOM_OK);
     f.c.now.wall_ms = 500;

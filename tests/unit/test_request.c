@@ -185,6 +185,39 @@ static void request__publish_wants_a_room_and_valid_json(void **state)
     end(&f);
 }
 
+/* What is taken without a look is a value that the scan of this body found, and nothing that only looks like one. */
+static void request__publish_trusts_its_own_scan_alone(void **state)
+{
+    struct fixture f;
+    struct chatroom_json_value value;
+    chatroom_span none = {NULL, 0}, part;
+    char body[] = "{\"value\":[\"ab\",7]}", copy[] = "[\"ab\",7]";
+
+    (void)state;
+    start(&f);
+    chatroom_request *r = request_of(&f, body);
+    assert_int_equal(chatroom_request_create_room(r, a_room), CHATROOM_OK);
+    assert_false(cr_request_has_scanned(r, chatroom_bytes(body + 9, 8))); /* not yet */
+    assert_int_equal(chatroom_request_field(r, "value", &value), CHATROOM_OK);
+    assert_true(cr_request_has_scanned(r, value.raw));
+    assert_int_equal(chatroom_request_publish(r, a_room, value.raw, none), CHATROOM_OK);
+    assert_false(cr_request_has_scanned(r, chatroom_str(copy)));
+    for (size_t cut = 1; cut < value.raw.size; cut++) {
+        part = chatroom_bytes(value.raw.bytes, value.raw.size - cut);
+        assert_false(cr_request_has_scanned(r, part));
+        assert_int_equal(chatroom_request_publish(r, a_room, part, none), CHATROOM_EJSON);
+    }
+    r->body = none; /* from here on other bytes may lie there */
+    assert_false(cr_request_has_scanned(r, value.raw));
+    cr_request_free(r);
+    body[sizeof body - 2] = ' '; /* an object that does not end: its value is not to be trusted */
+    r = request_of(&f, body);
+    assert_int_equal(chatroom_request_field(r, "value", &value), CHATROOM_EJSON);
+    assert_false(cr_request_has_scanned(r, chatroom_bytes(body + 9, 8)));
+    cr_request_free(r);
+    end(&f);
+}
+
 static void request__only_codes_that_may_be_sent_close(void **state)
 {
     struct fixture f;
@@ -214,6 +247,7 @@ int main(void)
         cmocka_unit_test(request__joining_twice_counts_once),
         cmocka_unit_test(request__bad_names_and_limits_are_refused_and_leave_nothing),
         cmocka_unit_test(request__publish_wants_a_room_and_valid_json),
+        cmocka_unit_test(request__publish_trusts_its_own_scan_alone),
         cmocka_unit_test(request__only_codes_that_may_be_sent_close),
     };
 
