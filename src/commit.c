@@ -9,17 +9,28 @@
 
 /* ---- order ---- */
 
+static void line_up(chatroom_request *request, chatroom_request **first, chatroom_request **last)
+{
+    request->next_settled = NULL;
+    if (*first)
+        (*last)->next_settled = request;
+    else
+        *first = request;
+    *last = request;
+}
+
+static chatroom_request *take_first(chatroom_request **first)
+{
+    chatroom_request *request = *first;
+
+    *first = request->next_settled;
+    return request;
+}
+
 static void enter_line(chatroom_request *request)
 {
-    chatroom *c = request->c;
-
     request->state = CR_SETTLING;
-    request->next_settled = NULL;
-    if (c->last_settled)
-        c->last_settled->next_settled = request;
-    else
-        c->settled = request;
-    c->last_settled = request;
+    line_up(request, &request->c->settled, &request->c->last_settled);
 }
 
 /* A request with a page of history to come keeps its place until it is through. */
@@ -241,11 +252,42 @@ static bool ask_for_history(chatroom_request *request)
     request->ticket.wake = wake;
     request->ticket.wake_arg = request->c;
     result = cr_history_ask(request, have_read, &waits);
-    if (result == CHATROOM_OK && waits)
-        request->state = CR_READING;
-    else if (result != CHATROOM_OK)
+    if (result != CHATROOM_OK)
         request->ticket.status = result;
-    return result == CHATROOM_OK && waits;
+    if (result != CHATROOM_OK || !waits)
+        return false;
+    request->history.counted = true;
+    request->c->pages++;
+    return true;
+}
+
+/* True: it is heard of later. Many who come back at once take turns, so that their pages do not take all memory. */
+static bool wait_for_history(chatroom_request *request)
+{
+    chatroom *c = request->c;
+
+    request->state = CR_READING;
+    if (c->pages < c->config.limits.history_pages)
+        return ask_for_history(request);
+    line_up(request, &c->pageless, &c->last_pageless);
+    return true;
+}
+
+static void end_page(chatroom_request *request)
+{
+    chatroom *c = request->c;
+
+    if (!request->history.counted)
+        return;
+    request->history.counted = false;
+    cr_page_fini(&request->history.page);
+    c->pages--;
+    while (c->pageless && c->pages < c->config.limits.history_pages) {
+        chatroom_request *next = take_first(&c->pageless);
+
+        if (!ask_for_history(next))
+            enter_line(next);
+    }
 }
 
 static void give_history(chatroom_request *request)
@@ -260,6 +302,7 @@ static void give_history(chatroom_request *request)
     cr_history_seat(request);
     if (result == CHATROOM_ENOMEM && request->history.joined) /* it may not even know that it is in */
         cr_connection_close(request->connection, 1013, chatroom_str("Try again later"));
+    end_page(request);
 }
 
 static void finish(chatroom_request *request)
@@ -288,7 +331,7 @@ static void settle(chatroom_request *request)
             cr_connection_answer(request->connection, request);
         cr_carry_out(request);
         request->stored = true;
-        if (request->history.then && ask_for_history(request))
+        if (request->history.then && wait_for_history(request))
             return;
     }
     if (request->history.then)
@@ -300,13 +343,7 @@ bool cr_commit_settle(chatroom *c)
 {
     bool any = c->settled != NULL;
 
-    while (c->settled) {
-        chatroom_request *request = c->settled;
-
-        c->settled = request->next_settled;
-        if (!c->settled)
-            c->last_settled = NULL;
-        settle(request);
-    }
+    while (c->settled)
+        settle(take_first(&c->settled));
     return any;
 }

@@ -104,6 +104,7 @@ struct cr_history {
     uint64_t epoch, newest; /* of the room when the page was asked for: it holds nothing beyond */
     uint64_t seen;          /* seq of the last entry on the page */
     bool joined;            /* the same request took its session in, to wait for the page */
+    bool counted;           /* among the instance's pages */
 };
 
 struct chatroom_request {
@@ -248,8 +249,10 @@ struct chatroom {
     chatroom_connection *ready, *last_ready;
     struct cr_activity *active, *last_active; /* in the order in which they are looked at */
     chatroom_request *settled, *last_settled;
-    struct cr_deferred deferred, abandoned; /* in the order of their deadlines */
-    size_t loose;                           /* requests of the host under way */
+    chatroom_request *pageless, *last_pageless; /* wait until there are fewer pages */
+    size_t pages;                               /* of history, being read or given */
+    struct cr_deferred deferred, abandoned;     /* in the order of their deadlines */
+    size_t loose;                               /* requests of the host under way */
     size_t open_count;
     size_t held_bytes; /* of messages that are not through */
     char *scratch;     /* for texts whose length is not known beforehand */

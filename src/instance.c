@@ -65,9 +65,10 @@ static int check(const struct chatroom_config *config, struct chatroom_error *er
                                   "A stage has 1 to 128 letters, digits, hyphens and underscores.");
     if (!is_word(selected_field(config->route_selection), 64))
         return chatroom_error_set(error, CHATROOM_EINVAL, "The route selection expression must be $request.body.NAME.");
-    if (limits->message_bytes == 0 || limits->history_entries == 0 || limits->held_messages == 0)
+    if (limits->message_bytes == 0 || limits->history_entries == 0 || limits->history_pages == 0 ||
+        limits->held_messages == 0)
         return chatroom_error_set(error, CHATROOM_EINVAL,
-                                  "message_bytes, history_entries and held_messages cannot be 0.");
+                                  "message_bytes, history_entries, history_pages and held_messages cannot be 0.");
     if ((limits->messages_per_second > 0 && limits->messages_burst == 0) ||
         (limits->bytes_per_second > 0 && limits->bytes_burst == 0))
         return chatroom_error_set(error, CHATROOM_EINVAL, "A rate needs a burst: nothing would get through.");

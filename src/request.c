@@ -106,7 +106,7 @@ void cr_request_free(chatroom_request *request)
         cr_free(alloc, chunk, sizeof *chunk + chunk->size);
         chunk = next;
     }
-    cr_page_fini(&request->history.page, alloc);
+    cr_page_fini(&request->history.page);
     cr_request_forget_history(request);
     cr_free(alloc, request, sizeof *request);
 }

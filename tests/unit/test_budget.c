@@ -21,7 +21,7 @@ static const uint64_t second_ns = 1000000000;
 /* ---- memory that is counted as glibc's malloc() takes it ---- */
 
 struct account {
-    size_t bytes;
+    size_t bytes, peak;
     uint64_t allocations;
 };
 
@@ -43,6 +43,7 @@ static void *account_resize(void *arg, void *memory, size_t old_size, size_t siz
     else if (!(result = realloc(memory, size)))
         abort();
     account->bytes += chunk(size) - chunk(old_size);
+    account->peak = account->bytes > account->peak ? account->bytes : account->peak;
     account->allocations += size > 0;
     return result;
 }
@@ -124,7 +125,7 @@ static void come(struct crowd *crowd, size_t n)
 
 static void speak(struct crowd *crowd, size_t n)
 {
-    char text[128];
+    char text[2048];
 
     snprintf(text, sizeof text, crowd->text, n, n / ROOM);
     chatroom_transport_message(crowd->connections[n], CHATROOM_TEXT_MESSAGE, chatroom_str(text));
@@ -280,8 +281,46 @@ static void dispatch__allocates_a_constant_number_of_times(void **state)
     one(&p, text);
     print_message("allocations of the core for a message to %d members: %d\n", AUDIENCE,
                   (int)(p.account.allocations - before));
-    assert_int_equal(p.crowd.sent, sent + 1); /* one call for all of them */
+    assert_int_equal(p.crowd.sent, sent + 1);            /* one call for all of them */
     assert_int_equal(p.account.allocations, before + 2); /* the request and the frame */
+    end(&p);
+}
+
+/* What is taken beyond what there is while all ask for the newest page at once. */
+static size_t peak_of_history(struct place *p, size_t people)
+{
+    size_t before = p->account.bytes;
+    uint64_t sent = p->crowd.sent;
+
+    p->account.peak = before;
+    p->crowd.size = people;
+    all(p, "{\"action\":\"history\",\"name\":\"member%05zu\"}");
+    assert_int_equal(p->crowd.sent, sent + people); /* everybody got one */
+    return p->account.peak - before;
+}
+
+/* Returning clients ask for their page all at once. */
+static void F33_a_crowd_that_asks_for_history_takes_turns(void **state)
+{
+    static const struct chatroom_limits limits = CHATROOM_LIMITS;
+    size_t pages = limits.history_pages * (limits.history_bytes + 16384), requests = AUDIENCE * 4096, peak;
+    char text[2048] = "{\"action\":\"dispatch\",\"name\":\"member%05zu\",\"value\":\"";
+    size_t begun = strlen(text);
+    struct place p;
+
+    (void)state;
+    start(&p, AUDIENCE);
+    gather(&p, "{\"action\":\"join-room\",\"name\":\"member%05zu\",\"value\":\"room\"}");
+    one(&p, "{\"action\":\"dispatch\",\"name\":\"member%05zu\",\"value\":\"hello\"}");
+    rest(&p, 5);
+    assert_true(peak_of_history(&p, 1) < 8192); /* grows with what there is to read */
+    memset(text + begun, 'x', sizeof text - begun);
+    memcpy(text + sizeof text - 3, "\"}", 3);
+    p.crowd.size = AUDIENCE;
+    all(&p, text);
+    peak = peak_of_history(&p, AUDIENCE);
+    assert_true(peak > pages / 2); /* they were there at once, and large */
+    assert_true(peak < pages + requests);
     end(&p);
 }
 
@@ -290,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connection__takes_little_at_rest),
         cmocka_unit_test(dispatch__allocates_a_constant_number_of_times),
+        cmocka_unit_test(F33_a_crowd_that_asks_for_history_takes_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
