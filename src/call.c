@@ -116,7 +116,8 @@ static void publish(struct call *call)
         end(call, CHATROOM_ENOMEM);
         return;
     }
-    result = cr_request_append(request, call->parts[0], call->parts[1], call->parts[2], chatroom_bytes(NULL, 0));
+    result =
+        cr_request_append(request, call->parts[0], call->parts[1], call->parts[2]); /* scanned by chatroom_publish() */
     request->outcome = call->done;
     request->outcome_arg = call->arg;
     call->done = NULL; /* hears it from the request */

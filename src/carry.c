@@ -1,6 +1,7 @@
 #include "carry.h"
 
 #include "connection.h"
+#include "everyone.h"
 #include "memory.h"
 #include "record.h"
 #include "request.h"
@@ -45,13 +46,6 @@ static void join(chatroom_request *request, struct cr_effect *effect)
         request->history.joined = true;
     else
         cr_room_seat(request->c, membership, 0);
-}
-
-/* Everyone's roster has no history, so nobody waits in it. */
-static void nobody_waits(void *arg, struct cr_member *member)
-{
-    (void)arg;
-    (void)member;
 }
 
 static void leave(chatroom_request *request, const struct cr_effect *effect)
@@ -103,7 +97,7 @@ static void name_session(chatroom_connection *connection, struct cr_effect *effe
     effect->name = connection->name;
     effect->text.size = connection->name_size;
     connection->name = name;
-    connection->name_size = size;
+    connection->name_size = (uint16_t)size;
 }
 
 static void carry_out(chatroom_request *request, struct cr_effect *effect)
@@ -115,7 +109,7 @@ static void carry_out(chatroom_request *request, struct cr_effect *effect)
         send_frame(request, effect);
         break;
     case CR_BROADCAST:
-        cr_roster_send(&c->everyone, effect->frame, 0, nobody_waits, NULL);
+        cr_everyone_send(c, effect->frame);
         break;
     case CR_TELL:
         cr_room_say(c, effect->room, effect->frame, 0);

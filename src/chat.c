@@ -27,11 +27,14 @@ static bool is_set(void *arg, enum settings setting)
 
 /* ---- what a message says ---- */
 
+/* Nearly always it is spelled as it is kept, and need not be looked at more closely. */
 static bool is_name(chatroom_span claimed, size_t most, chatroom_span own)
 {
     char bytes[CR_CHAT_NAME_BYTES];
     chatroom_span name;
 
+    if (chatroom_span_equal(claimed, own))
+        return true;
     return cr_chat_name_clean(claimed, most, bytes, &name) && chatroom_span_equal(name, own);
 }
 

@@ -9,29 +9,40 @@
 
 /* ---- order ---- */
 
+static void line_up(chatroom_request *request, chatroom_request **first, chatroom_request **last)
+{
+    request->next_settled = NULL;
+    if (*first)
+        (*last)->next_settled = request;
+    else
+        *first = request;
+    *last = request;
+}
+
+static chatroom_request *take_first(chatroom_request **first)
+{
+    chatroom_request *request = *first;
+
+    *first = request->next_settled;
+    return request;
+}
+
 static void enter_line(chatroom_request *request)
 {
-    chatroom *c = request->c;
-
     request->state = CR_SETTLING;
-    request->next_settled = NULL;
-    if (c->last_settled)
-        c->last_settled->next_settled = request;
-    else
-        c->settled = request;
-    c->last_settled = request;
+    line_up(request, &request->c->settled, &request->c->last_settled);
 }
 
 /* A request with a page of history to come keeps its place until it is through. */
-static void advance(chatroom_connection *connection)
+static void advance(struct cr_activity *activity)
 {
-    while (connection->unsettled && connection->unsettled->state == CR_READY) {
-        chatroom_request *request = connection->unsettled;
+    while (activity->unsettled && activity->unsettled->state == CR_READY) {
+        chatroom_request *request = activity->unsettled;
 
         enter_line(request);
         if (request->history.then)
             break;
-        connection->unsettled = request->next;
+        activity->unsettled = request->next;
     }
 }
 
@@ -39,7 +50,7 @@ static void become_ready(chatroom_request *request)
 {
     request->state = CR_READY;
     if (request->connection)
-        advance(request->connection);
+        advance(request->connection->activity);
     else
         enter_line(request);
 }
@@ -49,25 +60,25 @@ void cr_commit_take_barrier(chatroom_request *request)
     if (request->barrier || !request->connection)
         return;
     request->barrier = true;
-    request->connection->barriers++;
+    request->connection->activity->barriers++;
 }
 
 /* It is the first of its connection. */
 static void leave_connection(chatroom_request *request)
 {
-    chatroom_connection *connection = request->connection;
+    struct cr_activity *activity = request->connection->activity;
 
-    connection->requests = request->next;
-    if (!connection->requests)
-        connection->last_request = NULL;
-    connection->request_count--;
-    if (connection->unsettled == request) {
-        connection->unsettled = request->next;
-        advance(connection);
+    activity->requests = request->next;
+    if (!activity->requests)
+        activity->last_request = NULL;
+    activity->request_count--;
+    if (activity->unsettled == request) {
+        activity->unsettled = request->next;
+        advance(activity);
     }
     if (request->barrier)
-        connection->barriers--;
-    cr_connection_mark_ready(connection);
+        activity->barriers--;
+    cr_connection_mark_ready(request->connection);
 }
 
 /* ---- telling the client ---- */
@@ -262,11 +273,42 @@ static bool ask_for_history(chatroom_request *request)
     request->ticket.wake = wake;
     request->ticket.wake_arg = request->c;
     result = cr_history_ask(request, have_read, &waits);
-    if (result == CHATROOM_OK && waits)
-        request->state = CR_READING;
-    else if (result != CHATROOM_OK)
+    if (result != CHATROOM_OK)
         request->ticket.status = result;
-    return result == CHATROOM_OK && waits;
+    if (result != CHATROOM_OK || !waits)
+        return false;
+    request->history.counted = true;
+    request->c->pages++;
+    return true;
+}
+
+/* True: it is heard of later. Many who come back at once take turns, so that their pages do not take all memory. */
+static bool wait_for_history(chatroom_request *request)
+{
+    chatroom *c = request->c;
+
+    request->state = CR_READING;
+    if (c->pages < c->config.limits.history_pages)
+        return ask_for_history(request);
+    line_up(request, &c->pageless, &c->last_pageless);
+    return true;
+}
+
+static void end_page(chatroom_request *request)
+{
+    chatroom *c = request->c;
+
+    if (!request->history.counted)
+        return;
+    request->history.counted = false;
+    cr_page_fini(&request->history.page);
+    c->pages--;
+    while (c->pageless && c->pages < c->config.limits.history_pages) {
+        chatroom_request *next = take_first(&c->pageless);
+
+        if (!ask_for_history(next))
+            enter_line(next);
+    }
 }
 
 static void give_history(chatroom_request *request)
@@ -281,6 +323,7 @@ static void give_history(chatroom_request *request)
     cr_history_seat(request);
     if (result == CHATROOM_ENOMEM && request->history.joined) /* it may not even know that it is in */
         cr_connection_close(request->connection, 1013, chatroom_str("Try again later"));
+    end_page(request);
 }
 
 static void finish(chatroom_request *request)
@@ -309,7 +352,7 @@ static void settle(chatroom_request *request)
             cr_connection_answer(request->connection, request);
         cr_carry_out(request);
         request->stored = true;
-        if (request->history.then && ask_for_history(request))
+        if (request->history.then && wait_for_history(request))
             return;
     }
     if (request->history.then)
@@ -321,13 +364,7 @@ bool cr_commit_settle(chatroom *c)
 {
     bool any = c->settled != NULL;
 
-    while (c->settled) {
-        chatroom_request *request = c->settled;
-
-        c->settled = request->next_settled;
-        if (!c->settled)
-            c->last_settled = NULL;
-        settle(request);
-    }
+    while (c->settled)
+        settle(take_first(&c->settled));
     return any;
 }

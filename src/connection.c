@@ -1,5 +1,7 @@
 #include "connection.h"
 
+#include "activity.h"
+#include "everyone.h"
 #include "memory.h"
 #include "rooms.h"
 
@@ -7,37 +9,46 @@ static const uint64_t PUT_OFF_NS = 1000000000; /* until what the store refused i
 
 /* ---- coming ---- */
 
-static int describe(chatroom_connection *connection, chatroom_span source_ip, chatroom_span user_agent)
+static size_t at_most(size_t size, size_t most)
 {
-    size_t size = source_ip.size + user_agent.size;
-
-    connection->who = cr_resize(&connection->c->alloc, NULL, 0, size + 1);
-    if (!connection->who)
-        return CHATROOM_ENOMEM;
-    if (source_ip.size > 0)
-        memcpy(connection->who, source_ip.bytes, source_ip.size);
-    if (user_agent.size > 0)
-        memcpy(connection->who + source_ip.size, user_agent.bytes, user_agent.size);
-    connection->source_size = source_ip.size;
-    connection->agent_size = user_agent.size;
-    return CHATROOM_OK;
+    return size < most ? size : most;
 }
 
-/* Known by its id, which is set, or not there at all. */
-static chatroom_connection *make(chatroom *c, const char id[CR_ID_SIZE], chatroom_span source_ip,
-                                 chatroom_span user_agent)
+static size_t size_of(const chatroom_connection *connection)
 {
-    chatroom_connection *connection = cr_new(&c->alloc, sizeof *connection);
+    return sizeof *connection + connection->source_size + connection->agent_size;
+}
+
+/* NULL: out of memory. */
+static chatroom_connection *allocate(chatroom *c, chatroom_span source_ip, chatroom_span user_agent)
+{
+    size_t source = at_most(source_ip.size, UINT8_MAX), agent = at_most(user_agent.size, CR_AGENT_MOST);
+    chatroom_connection *connection = cr_new(&c->alloc, sizeof *connection + source + agent);
 
     if (!connection)
         return NULL;
     connection->c = c;
+    connection->source_size = (uint8_t)source;
+    connection->agent_size = (uint16_t)agent;
+    if (source > 0)
+        memcpy(connection->who, source_ip.bytes, source);
+    if (agent > 0)
+        memcpy(connection->who + source, user_agent.bytes, agent);
+    return connection;
+}
+
+/* Known by its id, or not there at all. */
+static chatroom_connection *make(chatroom *c, const char id[CR_ID_SIZE], chatroom_span source_ip,
+                                 chatroom_span user_agent)
+{
+    chatroom_connection *connection = allocate(c, source_ip, user_agent);
+
+    if (!connection)
+        return NULL;
     memcpy(connection->id, id, CR_ID_SIZE);
-    if (describe(connection, source_ip, user_agent) == CHATROOM_OK &&
-        cr_map_add(&c->connections, &connection->node, cr_connection_id(connection)) == CHATROOM_OK)
+    if (cr_id_set_add(&c->connections, connection->id) == CHATROOM_OK)
         return connection;
-    cr_free(&c->alloc, connection->who, source_ip.size + user_agent.size + 1);
-    cr_free(&c->alloc, connection, sizeof *connection);
+    cr_free(&c->alloc, connection, size_of(connection));
     return NULL;
 }
 
@@ -47,15 +58,10 @@ chatroom_connection *cr_connection_new(chatroom *c, void *peer, chatroom_span so
     char id[CR_ID_SIZE];
 
     cr_id_next(&c->ids, id);
-    if (cr_roster_reserve(&c->everyone) != CHATROOM_OK)
-        return NULL;
     connection = make(c, id, source_ip, user_agent);
-    if (!connection) {
-        cr_roster_release(&c->everyone);
+    if (!connection)
         return NULL;
-    }
-    connection->place_promised = true;
-    connection->peer = connection->everyone.peer = peer;
+    connection->peer = peer;
     connection->connected_at_ms = c->now.wall_ms;
     return connection;
 }
@@ -101,12 +107,11 @@ int cr_connection_restore(chatroom *c, chatroom_span id, const struct cr_session
         return CHATROOM_ENOMEM;
     connection->open = connection->gone = true;
     connection->connected_at_ms = record->connected_at_ms;
-    connection->cause = CHATROOM_CAUSE_CRASH;
-    connection->close_code = 1006;
+    connection->end = (struct cr_end){.cause = CHATROOM_CAUSE_CRASH, .code = 1006};
     cr_connection_mark_ready(connection); /* frees it, should the rest fail */
     if (record->name.size > 0) {
         connection->name = cr_copy(&c->alloc, record->name);
-        connection->name_size = connection->name ? record->name.size : 0;
+        connection->name_size = connection->name ? (uint16_t)record->name.size : 0;
     }
     if (record->name.size > 0 && !connection->name)
         return CHATROOM_ENOMEM;
@@ -115,9 +120,9 @@ int cr_connection_restore(chatroom *c, chatroom_span id, const struct cr_session
 
 chatroom_connection *cr_connection_find(const chatroom *c, chatroom_span id)
 {
-    struct cr_map_node *node = cr_map_find(&c->connections, id);
+    const char *found = cr_id_set_find(&c->connections, id);
 
-    return node ? CR_CONTAINER(node, chatroom_connection, node) : NULL;
+    return found ? CR_CONTAINER(found, chatroom_connection, id) : NULL;
 }
 
 /* ---- being there ---- */
@@ -181,10 +186,9 @@ void cr_connection_close(chatroom_connection *connection, uint16_t code, chatroo
 
 static void log_connect(const chatroom_connection *connection)
 {
-    const struct chatroom_log_field fields[] = {
-        CHATROOM_TEXT("connection", cr_connection_id(connection)),
-        CHATROOM_TEXT("source_ip", chatroom_bytes(connection->who, connection->source_size)),
-        CHATROOM_TEXT("user_agent", chatroom_bytes(connection->who + connection->source_size, connection->agent_size))};
+    const struct chatroom_log_field fields[] = {CHATROOM_TEXT("connection", cr_connection_id(connection)),
+                                                CHATROOM_TEXT("source_ip", cr_connection_source(connection)),
+                                                CHATROOM_TEXT("user_agent", cr_connection_agent(connection))};
 
     cr_log(connection->c, CHATROOM_LOG_INFO, "connect", fields, 3);
 }
@@ -198,9 +202,7 @@ static void admit(chatroom_connection *connection)
     if (!connection->peer)
         return;
     c->open_count++;
-    connection->place_promised = false;
-    cr_roster_add(&c->everyone, &connection->everyone);
-    if (cr_roster_seat(&c->everyone, &connection->everyone, 0) != CHATROOM_OK)
+    if (cr_everyone_enter(connection) != CHATROOM_OK)
         cr_connection_close(connection, 1013, chatroom_str("Try again later"));
 }
 
@@ -248,11 +250,21 @@ void cr_connection_lose(chatroom_connection *connection)
         return;
     for (struct cr_membership *m = connection->rooms; m; m = m->next)
         cr_roster_lose_peer(&m->room->roster, &m->member);
-    if (connection->open) {
-        cr_roster_remove(&c->everyone, &connection->everyone);
+    cr_everyone_leave(connection);
+    if (connection->open)
         c->open_count--;
-    }
     connection->peer = NULL;
+}
+
+void cr_connection_end(chatroom_connection *connection, uint16_t code, chatroom_span reason, enum chatroom_cause cause)
+{
+    chatroom_span kept = chatroom_bytes(reason.bytes, at_most(reason.size, CR_REASON_MOST));
+    char *copy = cr_copy(&connection->c->alloc, kept); /* no memory: no reason */
+
+    cr_connection_lose(connection);
+    connection->gone = true;
+    connection->end = (struct cr_end){.code = code, .cause = (uint8_t)cause, .reason = copy};
+    connection->end.reason_size = copy ? (uint16_t)kept.size : 0;
 }
 
 void cr_connection_leave_all(chatroom_connection *connection)
@@ -267,33 +279,21 @@ void cr_connection_leave_all(chatroom_connection *connection)
     }
 }
 
-static void free_held(chatroom_connection *connection)
+static void free_end(chatroom_connection *connection)
 {
-    struct cr_held *held = connection->held;
-
-    while (held) {
-        struct cr_held *next = held->next;
-
-        connection->c->held_bytes -= held->size;
-        cr_free(&connection->c->alloc, held, sizeof *held + held->size);
-        held = next;
-    }
+    if (connection->gone)
+        cr_free(&connection->c->alloc, connection->end.reason, connection->end.reason_size + 1);
 }
 
 void cr_connection_free(chatroom_connection *connection)
 {
     chatroom *c = connection->c;
-    const struct chatroom_alloc *alloc = &c->alloc;
 
     cr_connection_lose(connection);
     cr_connection_leave_all(connection);
-    if (connection->place_promised)
-        cr_roster_release(&c->everyone);
-    free_held(connection);
-    cr_map_remove(&c->connections, &connection->node);
-    cr_free(alloc, connection->who, connection->source_size + connection->agent_size + 1);
-    cr_free(alloc, connection->name, connection->name_size + 1);
-    cr_free(alloc, connection->close_reason, connection->close_reason_size + 1);
-    cr_free(alloc, connection->routes, c->route_count * sizeof *connection->routes);
-    cr_free(alloc, connection, sizeof *connection);
+    cr_activity_end(connection);
+    cr_id_set_remove(&c->connections, connection->id);
+    free_end(connection);
+    cr_free(&c->alloc, connection->name, connection->name_size + 1);
+    cr_free(&c->alloc, connection, size_of(connection));
 }

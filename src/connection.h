@@ -32,6 +32,9 @@ void cr_connection_close(chatroom_connection *connection, uint16_t code, chatroo
 /* Its peer is not there any more: nothing is sent to it from now on. */
 void cr_connection_lose(chatroom_connection *connection);
 
+/* The transport said so: it is gone, and why. */
+void cr_connection_end(chatroom_connection *connection, uint16_t code, chatroom_span reason, enum chatroom_cause cause);
+
 /* It has something to do: the step looks at it. */
 void cr_connection_mark_ready(chatroom_connection *connection);
 

@@ -1,15 +1,15 @@
 /*
  * core.h: the things of an instance and how they hang together. Private to src.
  *
- * Who owns whom: the instance owns rooms, connections and routes; a connection owns its requests, its memberships and
- * what it holds back; a request owns its effects and its memory. A room knows its memberships, which name room and
- * connection.
+ * Who owns whom: the instance owns rooms, connections and routes; a connection owns its memberships and its
+ * activity, which owns requests and what is held back; a request owns its effects and its memory. A room knows its
+ * memberships, which name room and connection.
  */
 #ifndef CR_CORE_H
 #define CR_CORE_H
 
 #include "bucket.h"
-#include "id.h"
+#include "idset.h"
 #include "inbox.h"
 #include "map.h"
 #include "roster.h"
@@ -29,8 +29,6 @@ struct cr_membership {
 
 struct cr_room {
     struct cr_map_node node;
-    char *name;
-    size_t name_size;
     int64_t created_ms;
     int64_t newest_ms; /* time of the newest entry: never falls */
     uint64_t epoch, newest;
@@ -43,6 +41,8 @@ struct cr_room {
     bool unforeseen;                            /* something came differently */
     struct cr_effect *first_noted, *last_noted; /* what will change it, in that order */
     size_t noted_deletes;
+    size_t name_size;
+    char name[];
 };
 
 enum cr_effect_kind {
@@ -104,6 +104,7 @@ struct cr_history {
     uint64_t epoch, newest; /* of the room when the page was asked for: it holds nothing beyond */
     uint64_t seen;          /* seq of the last entry on the page */
     bool joined;            /* the same request took its session in, to wait for the page */
+    bool counted;           /* among the instance's pages */
 };
 
 struct chatroom_request {
@@ -156,28 +157,11 @@ struct cr_held {
     char bytes[];
 };
 
-struct chatroom_connection {
-    struct cr_map_node node;
-    chatroom *c;
-    void *peer; /* NULL: it is gone */
-    char id[CR_ID_SIZE];
-    bool open;           /* accepted; its session is stored */
-    bool closing;        /* we asked the transport to close it */
-    bool gone;           /* the peer is: $disconnect is due, or under way */
-    bool unended;        /* ... but the store was full: $disconnect is due again, after a while */
-    bool told;           /* ... which was logged */
-    bool over;           /* refused, or through with $disconnect: to be freed */
-    bool listed;         /* in the instance's ready list */
-    bool place_promised; /* in the roster of everyone */
-    chatroom_connection *next_ready;
-    int64_t connected_at_ms;
-    char *who; /* source address, then user agent */
-    size_t source_size, agent_size;
-    char *name;
-    size_t name_size;
-    struct cr_membership *rooms;
-    size_t room_count;
-    struct cr_member everyone;
+/* activity.h */
+struct cr_activity {
+    chatroom_connection *connection;
+    struct cr_activity *next, *previous; /* in the instance's line */
+    uint64_t look_at_ns;
     chatroom_request *requests, *last_request; /* in order of arrival */
     chatroom_request *unsettled;               /* the first that has not been settled */
     size_t request_count;
@@ -186,12 +170,44 @@ struct chatroom_connection {
     size_t held_count;
     struct cr_bucket messages, bytes, errors, *routes;
     uint64_t limited_since_ns, limited_last_ns; /* refused for its rate, without a second's pause */
-    uint16_t close_due;                         /* to be closed with this code once its requests are through; 0: no */
-    const char *close_due_reason;
-    uint16_t close_code;
-    enum chatroom_cause cause;
-    char *close_reason;
-    size_t close_reason_size;
+};
+
+/* How a connection ended. */
+struct cr_end {
+    char *reason;
+    uint16_t reason_size, code;
+    uint8_t cause; /* enum chatroom_cause */
+};
+
+#define CR_AGENT_MOST  512 /* bytes of the user agent that are kept */
+#define CR_REASON_MOST 123 /* RFC 6455, 5.5: a Close frame holds no more */
+
+/* As small as can be: there may be a million of them, and most of them are at rest. */
+struct chatroom_connection {
+    chatroom *c;
+    void *peer; /* NULL: it is gone */
+    union {
+        struct chatroom_seat seat; /* while it hears what is said to everyone */
+        struct cr_end end;         /* once it is gone */
+    };
+    chatroom_connection *next_ready;
+    struct cr_activity *activity; /* NULL: at rest */
+    struct cr_membership *rooms;  /* in order of joining */
+    int64_t connected_at_ms;
+    char *name;
+    uint16_t name_size, agent_size;
+    uint8_t source_size;
+    uint8_t close_due;    /* to be closed once its requests are through, and why; 0: no */
+    unsigned open : 1;    /* accepted; its session is stored */
+    unsigned hears : 1;   /* among everyone */
+    unsigned closing : 1; /* we asked the transport to close it */
+    unsigned gone : 1;    /* the peer is: $disconnect is due, or under way */
+    unsigned unended : 1; /* ... but the store was full: $disconnect is due again, after a while */
+    unsigned told : 1;    /* ... which was logged */
+    unsigned over : 1;    /* refused, or through with $disconnect: to be freed */
+    unsigned listed : 1;  /* in the instance's ready list */
+    char id[CR_ID_SIZE];
+    char who[]; /* source address, then user agent */
 };
 
 struct cr_route {
@@ -228,17 +244,21 @@ struct chatroom {
     struct cr_id_source ids;
     struct cr_route *routes;
     size_t route_count, route_capacity;
-    struct cr_map rooms, connections;
-    struct cr_roster everyone;
+    struct cr_map rooms;
+    struct cr_id_set connections;
+    void *everyone; /* the transport's group; NULL: none yet, or it has no groups */
     struct cr_inbox inbox;
     chatroom_connection *ready, *last_ready;
     chatroom_connection *put_off; /* looked at again when resume_ns has come */
     uint64_t resume_ns;
+    struct cr_activity *active, *last_active; /* in the order in which they are looked at */
     chatroom_request *settled, *last_settled;
-    struct cr_deferred deferred, abandoned; /* in the order of their deadlines */
-    size_t loose;                           /* requests of the host under way */
-    size_t storing;                         /* requests whose writes are on their way */
-    uint64_t due_since_ns;                  /* the transport's flush was put off then; 0: it was not */
+    chatroom_request *pageless, *last_pageless; /* wait until there are fewer pages */
+    size_t pages;                               /* of history, being read or given */
+    struct cr_deferred deferred, abandoned;     /* in the order of their deadlines */
+    size_t loose;                               /* requests of the host under way */
+    size_t storing;                             /* requests whose writes are on their way */
+    uint64_t due_since_ns;                      /* the transport's flush was put off then; 0: it was not */
     size_t open_count;
     size_t held_bytes; /* of messages that are not through */
     char *scratch;     /* for texts whose length is not known beforehand */
@@ -264,6 +284,21 @@ static inline chatroom_span cr_room_name(const struct cr_room *room)
 static inline chatroom_span cr_connection_id(const chatroom_connection *connection)
 {
     return chatroom_bytes(connection->id, CR_ID_SIZE);
+}
+
+static inline chatroom_span cr_connection_source(const chatroom_connection *connection)
+{
+    return chatroom_bytes(connection->who, connection->source_size);
+}
+
+static inline chatroom_span cr_connection_agent(const chatroom_connection *connection)
+{
+    return chatroom_bytes(connection->who + connection->source_size, connection->agent_size);
+}
+
+static inline chatroom_span cr_connection_name(const chatroom_connection *connection)
+{
+    return chatroom_bytes(connection->name, connection->name_size);
 }
 
 static inline void cr_log(const chatroom *c, enum chatroom_log_level level, const char *event,

@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include "connection.h"
 #include "memory.h"
 #include "record.h"
 #include "rooms.h"
@@ -126,9 +127,9 @@ int chatroom_request_reply(chatroom_request *request, chatroom_span text)
 
 int chatroom_request_post(chatroom_request *request, chatroom_span connection_id, chatroom_span text)
 {
-    struct cr_map_node *node = cr_map_find(&request->c->connections, connection_id);
+    const chatroom_connection *to = cr_connection_find(request->c, connection_id);
 
-    if (!node || !CR_CONTAINER(node, chatroom_connection, node)->open)
+    if (!to || !to->open)
         return CHATROOM_EGONE;
     return cr_request_send(request, connection_id, CHATROOM_TEXT_MESSAGE, text);
 }
@@ -257,7 +258,7 @@ bool cr_request_will_be_in(const chatroom_request *request, const struct cr_room
 /* A deleted room is not counted off before it is gone: a limit may be met too early, never too late. */
 static size_t rooms_after(const chatroom_request *request)
 {
-    size_t count = request->connection->room_count;
+    size_t count = chatroom_request_session_rooms(request);
 
     for (const struct cr_effect *effect = request->effects; effect; effect = effect->next)
         count += (effect->kind == CR_JOIN) - (effect->kind == CR_LEAVE);
@@ -382,29 +383,33 @@ static int encode_entry(chatroom_request *request, const struct chatroom_entry *
     return CHATROOM_OK;
 }
 
-int cr_request_append(chatroom_request *request, chatroom_span room_name, chatroom_span author, chatroom_span payload,
-                      chatroom_span id)
+static int check_json(chatroom_request *request, chatroom_span payload)
+{
+    size_t count;
+
+    return cr_request_has_scanned(request, payload) ? CHATROOM_OK : chatroom_json_scan(payload, NULL, NULL, 0, &count);
+}
+
+static int append(chatroom_request *request, chatroom_span room_name, const struct chatroom_entry *entry, bool is_json)
 {
     struct cr_room *room = expected_room(request->c, room_name);
-    struct chatroom_entry entry = {.author = author, .id = id, .payload = payload};
     chatroom_span value, once;
     struct cr_effect *effect;
-    size_t count;
     int result;
 
     if (request->stored)
         return CHATROOM_EINVAL;
     if (!room)
         return CHATROOM_ENOENT;
-    if (payload.size > request->c->config.limits.message_bytes)
+    if (entry->payload.size > request->c->config.limits.message_bytes)
         return CHATROOM_ETOOBIG;
-    if (id.size > ONCE_MOST || !chatroom_utf8_valid(id))
+    if (entry->id.size > ONCE_MOST || !chatroom_utf8_valid(entry->id))
         return CHATROOM_EINVAL;
-    result = chatroom_json_scan(payload, NULL, NULL, 0, &count);
+    result = is_json ? CHATROOM_OK : check_json(request, entry->payload);
     if (result == CHATROOM_OK)
-        result = make_once(request, id, &once);
+        result = make_once(request, entry->id, &once);
     if (result == CHATROOM_OK)
-        result = encode_entry(request, &entry, &value);
+        result = encode_entry(request, entry, &value);
     if (result != CHATROOM_OK)
         return result;
     effect = add_for_room(request, CR_PUBLISH, room);
@@ -415,9 +420,16 @@ int cr_request_append(chatroom_request *request, chatroom_span room_name, chatro
     return CHATROOM_OK;
 }
 
+int cr_request_append(chatroom_request *request, chatroom_span room, chatroom_span author, chatroom_span json)
+{
+    return append(request, room, &(struct chatroom_entry){.author = author, .payload = json}, true);
+}
+
 int chatroom_request_publish(chatroom_request *request, chatroom_span room, chatroom_span payload, chatroom_span id)
 {
-    return cr_request_append(request, room, chatroom_request_session_name(request), payload, id);
+    struct chatroom_entry entry = {.author = chatroom_request_session_name(request), .id = id, .payload = payload};
+
+    return append(request, room, &entry, false);
 }
 
 int chatroom_request_history(chatroom_request *request, chatroom_span room_name,

@@ -1,5 +1,6 @@
 #include "gateway.h"
 
+#include "activity.h"
 #include "commit.h"
 #include "connection.h"
 #include "defer.h"
@@ -93,7 +94,7 @@ int chatroom_transport_opening(chatroom_transport_port *port, void *peer, const 
 
     if (c->stopping || c->dying)
         return CHATROOM_ECLOSED;
-    if (cr_map_count(&c->connections) >= c->config.limits.connections)
+    if (c->connections.count >= c->config.limits.connections)
         return CHATROOM_EAGAIN;
     connection = cr_connection_new(c, peer, head->source_ip, user_agent(head));
     if (!connection)
@@ -111,12 +112,22 @@ int chatroom_transport_opening(chatroom_transport_port *port, void *peer, const 
 
 /* ---- messages ---- */
 
-static void close_later(chatroom_connection *connection, uint16_t code, const char *reason)
+/* Why we close connections. */
+enum close_due { NOT_DUE, GOING_AWAY, BINARY, TOO_FAST, TOO_BIG, NO_MEMORY };
+
+static const struct {
+    uint16_t code;
+    const char *reason;
+} closings[] = {
+    [GOING_AWAY] = {1001, "Going away"},      [BINARY] = {1003, "Text messages only"},
+    [TOO_FAST] = {1008, "Too many messages"}, [TOO_BIG] = {1009, "Message too big"},
+    [NO_MEMORY] = {1013, "Try again later"},
+};
+
+static void close_later(chatroom_connection *connection, enum close_due why)
 {
-    if (!connection->close_due) {
-        connection->close_due = code;
-        connection->close_due_reason = reason;
-    }
+    if (connection->close_due == NOT_DUE)
+        connection->close_due = (uint8_t)why;
     cr_connection_mark_ready(connection);
 }
 
@@ -126,7 +137,7 @@ static void refuse(chatroom_connection *connection, int result)
     chatroom *c = connection->c;
     chatroom_request *request;
 
-    if (!cr_bucket_take(&connection->errors, c->now.mono_ns, 1, second_ns, 1))
+    if (!cr_bucket_take(&connection->activity->errors, c->now.mono_ns, 1, second_ns, 1))
         return;
     request = cr_request_new(c, connection, CHATROOM_MESSAGE);
     if (request)
@@ -136,47 +147,50 @@ static void refuse(chatroom_connection *connection, int result)
 static bool within_rate(chatroom_connection *connection, size_t size)
 {
     const struct chatroom_limits *limits = &connection->c->config.limits;
+    struct cr_activity *activity = connection->activity;
     uint64_t now = connection->c->now.mono_ns;
 
     if (limits->messages_per_second > 0 &&
-        !cr_bucket_take(&connection->messages, now, 1, second_ns / limits->messages_per_second, limits->messages_burst))
+        !cr_bucket_take(&activity->messages, now, 1, second_ns / limits->messages_per_second, limits->messages_burst))
         return false;
     return limits->bytes_per_second == 0 ||
-           cr_bucket_take(&connection->bytes, now, size, second_ns / limits->bytes_per_second, limits->bytes_burst);
+           cr_bucket_take(&activity->bytes, now, size, second_ns / limits->bytes_per_second, limits->bytes_burst);
 }
 
 /* Ten seconds of it without a second's pause are no mistake. */
 static void too_fast(chatroom_connection *connection)
 {
+    struct cr_activity *activity = connection->activity;
     uint64_t now = connection->c->now.mono_ns;
 
-    if (connection->limited_since_ns == 0 || now - connection->limited_last_ns > second_ns)
-        connection->limited_since_ns = now;
-    connection->limited_last_ns = now;
-    if (now - connection->limited_since_ns >= 10 * second_ns)
-        close_later(connection, 1008, "Too many messages");
+    if (activity->limited_since_ns == 0 || now - activity->limited_last_ns > second_ns)
+        activity->limited_since_ns = now;
+    activity->limited_last_ns = now;
+    if (now - activity->limited_since_ns >= 10 * second_ns)
+        close_later(connection, TOO_FAST);
     else
         refuse(connection, CHATROOM_ELIMIT);
 }
 
 static void hold(chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
 {
+    struct cr_activity *activity = connection->activity;
     struct cr_held *held;
 
     held = cr_resize(&connection->c->alloc, NULL, 0, sizeof *held + message.size);
     if (!held) {
-        close_later(connection, 1013, "Try again later");
+        close_later(connection, NO_MEMORY);
         return;
     }
     *held = (struct cr_held){.kind = kind, .size = message.size};
     if (message.size > 0)
         memcpy(held->bytes, message.bytes, message.size);
-    if (connection->last_held)
-        connection->last_held->next = held;
+    if (activity->last_held)
+        activity->last_held->next = held;
     else
-        connection->held = held;
-    connection->last_held = held;
-    connection->held_count++;
+        activity->held = held;
+    activity->last_held = held;
+    activity->held_count++;
     connection->c->held_bytes += message.size;
 }
 
@@ -197,7 +211,7 @@ static void start(chatroom_connection *connection, enum chatroom_message_kind ki
     int result;
 
     if (!request) {
-        close_later(connection, 1013, "Try again later");
+        close_later(connection, NO_MEMORY);
         return;
     }
     request->info.kind = kind;
@@ -216,8 +230,9 @@ static void start(chatroom_connection *connection, enum chatroom_message_kind ki
 static bool may_hold(const chatroom_connection *connection, size_t size)
 {
     const chatroom *c = connection->c;
+    const struct cr_activity *activity = connection->activity;
 
-    return connection->request_count + connection->held_count < c->config.limits.held_messages &&
+    return activity->request_count + activity->held_count < c->config.limits.held_messages &&
            size <= c->config.limits.held_bytes - c->held_bytes;
 }
 
@@ -228,14 +243,16 @@ void chatroom_transport_message(chatroom_connection *connection, enum chatroom_m
     if (!connection->open || connection->gone || connection->closing || connection->close_due)
         return;
     if (kind == CHATROOM_BINARY_MESSAGE && !c->config.accept_binary)
-        close_later(connection, 1003, "Text messages only");
+        close_later(connection, BINARY);
     else if (message.size > c->config.limits.message_bytes)
-        close_later(connection, 1009, "Message too big");
+        close_later(connection, TOO_BIG);
+    else if (!cr_activity_begin(connection))
+        close_later(connection, NO_MEMORY);
     else if (!within_rate(connection, message.size))
         too_fast(connection);
     else if (!may_hold(connection, message.size))
         refuse(connection, CHATROOM_EAGAIN);
-    else if (connection->held || connection->barriers > 0)
+    else if (connection->activity->held || connection->activity->barriers > 0)
         hold(connection, kind, message);
     else
         start(connection, kind, message);
@@ -243,15 +260,16 @@ void chatroom_transport_message(chatroom_connection *connection, enum chatroom_m
 
 static bool start_held(chatroom_connection *connection)
 {
+    struct cr_activity *activity = connection->activity;
     bool any = false;
 
-    while (connection->held && connection->barriers == 0) {
-        struct cr_held *held = connection->held;
+    while (activity->held && activity->barriers == 0) {
+        struct cr_held *held = activity->held;
 
-        connection->held = held->next;
-        if (!connection->held)
-            connection->last_held = NULL;
-        connection->held_count--;
+        activity->held = held->next;
+        if (!activity->held)
+            activity->last_held = NULL;
+        activity->held_count--;
         connection->c->held_bytes -= held->size;
         start(connection, held->kind, chatroom_bytes(held->bytes, held->size));
         cr_free(&connection->c->alloc, held, sizeof *held + held->size);
@@ -280,9 +298,9 @@ static void log_disconnect(const chatroom_connection *connection)
 {
     static const char *const causes[] = {"client", "server", "network", "stopping", "crash"};
     const struct chatroom_log_field fields[] = {
-        CHATROOM_TEXT("connection", cr_connection_id(connection)), CHATROOM_NUMBER("code", connection->close_code),
-        CHATROOM_TEXT("cause", chatroom_str(causes[connection->cause])),
-        CHATROOM_TEXT("reason", chatroom_bytes(connection->close_reason, connection->close_reason_size))};
+        CHATROOM_TEXT("connection", cr_connection_id(connection)), CHATROOM_NUMBER("code", connection->end.code),
+        CHATROOM_TEXT("cause", chatroom_str(causes[connection->end.cause])),
+        CHATROOM_TEXT("reason", chatroom_bytes(connection->end.reason, connection->end.reason_size))};
 
     if (connection->open)
         cr_log(connection->c, CHATROOM_LOG_INFO, "disconnect", fields, 4);
@@ -291,12 +309,7 @@ static void log_disconnect(const chatroom_connection *connection)
 void chatroom_transport_closed(chatroom_connection *connection, uint16_t code, chatroom_span reason,
                                enum chatroom_party by)
 {
-    connection->gone = true;
-    connection->close_code = code;
-    connection->cause = cause_of(connection, by);
-    connection->close_reason = cr_copy(&connection->c->alloc, reason); /* no memory: no reason */
-    connection->close_reason_size = connection->close_reason ? reason.size : 0;
-    cr_connection_lose(connection);
+    cr_connection_end(connection, code, reason, cause_of(connection, by));
     log_disconnect(connection);
     cr_connection_mark_ready(connection);
 }
@@ -310,19 +323,19 @@ static bool start_disconnect(chatroom_connection *connection)
         return false;
     }
     request->info.route_key = chatroom_str("$disconnect");
-    request->info.close_code = connection->close_code;
-    request->info.close_reason = chatroom_bytes(connection->close_reason, connection->close_reason_size);
-    request->info.cause = connection->cause;
+    request->info.close_code = connection->end.code;
+    request->info.close_reason = chatroom_bytes(connection->end.reason, connection->end.reason_size);
+    request->info.cause = (enum chatroom_cause)connection->end.cause;
     run(request, cr_route_find(connection->c, request->info.route_key));
     return true;
 }
 
 void cr_gateway_stop(chatroom *c)
 {
-    struct cr_map_node *node;
+    const char *id;
 
-    for (node = cr_map_first(&c->connections); node; node = cr_map_next(node))
-        close_later(CR_CONTAINER(node, chatroom_connection, node), 1001, "Going away");
+    for (size_t place = 0; (id = cr_id_set_next(&c->connections, &place)); place++)
+        close_later(CR_CONTAINER(id, chatroom_connection, id), GOING_AWAY);
 }
 
 /* ---- going on ---- */
@@ -338,13 +351,21 @@ static bool end(chatroom_connection *connection)
     return false;
 }
 
+/* True: there is no more to do but to wait. */
+static bool go_on_with_requests(const struct cr_activity *activity, bool *any)
+{
+    if (activity->requests && activity->requests->state == CR_REFUSED) {
+        *any |= cr_commit_again(activity->requests);
+        return true;
+    }
+    return activity->requests || activity->held;
+}
+
 static bool go_on(chatroom_connection *connection)
 {
-    bool any = start_held(connection);
+    bool any = connection->activity && start_held(connection);
 
-    if (connection->requests && connection->requests->state == CR_REFUSED)
-        return cr_commit_again(connection->requests) || any;
-    if (connection->requests || connection->held)
+    if (connection->activity && go_on_with_requests(connection->activity, &any))
         return any;
     if (connection->over) {
         cr_connection_free(connection);
@@ -353,7 +374,8 @@ static bool go_on(chatroom_connection *connection)
     if (connection->gone)
         return end(connection) || any;
     if (connection->close_due && connection->open)
-        cr_connection_close(connection, connection->close_due, chatroom_str(connection->close_due_reason));
+        cr_connection_close(connection, closings[connection->close_due].code,
+                            chatroom_str(closings[connection->close_due].reason));
     return any;
 }
 

@@ -35,16 +35,13 @@ int cr_history_ask(chatroom_request *request, cr_done_fn *done, bool *ret_waits)
     chatroom *c = request->c;
     struct cr_history *h = &request->history;
     size_t limit = limit_of(request);
-    int result;
 
     h->epoch = request->ticket.store.read.ret_epoch = h->room->epoch;
     h->newest = h->room->live ? h->room->newest : 0;
     *ret_waits = h->newest > 0 && (!rises(h) || h->query.after < h->newest);
     if (!*ret_waits)
         return CHATROOM_OK;
-    result = cr_page_init(&h->page, &c->alloc, limit, page_bytes(c));
-    if (result != CHATROOM_OK)
-        return result;
+    cr_page_init(&h->page, &c->alloc, limit, page_bytes(c));
     request->ticket.page = &h->page;
     request->ticket.done = done;
     request->ticket.store.read = (struct chatroom_read){
@@ -66,7 +63,7 @@ static int decode_rows(const struct cr_history *h, struct chatroom_entry *entrie
     for (size_t i = 0; i < h->page.count && h->page.rows[i].seq <= h->newest && result == CHATROOM_OK; i++) {
         struct chatroom_entry *entry = &entries[count];
 
-        result = cr_entry_decode(h->page.rows[i].value, entry);
+        result = cr_entry_decode(cr_page_value(&h->page, i), entry);
         entry->room = cr_room_name(h->room);
         entry->epoch = h->epoch;
         entry->seq = h->page.rows[i].seq;

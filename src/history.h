@@ -12,8 +12,8 @@
 #include "core.h"
 
 /*
- * Asks the store for it: done(ticket) hears of it. false in *ret_waits: there was nothing to ask for. Errors: ENOMEM,
- * or what the store's read() returned.
+ * Asks the store for it: done(ticket) hears of it. false in *ret_waits: there was nothing to ask for. Errors:
+ * what the store's read() returned.
  */
 int cr_history_ask(chatroom_request *request, cr_done_fn *done, bool *ret_waits);
 

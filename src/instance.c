@@ -1,6 +1,8 @@
+#include "activity.h"
 #include "commit.h"
 #include "connection.h"
 #include "defer.h"
+#include "everyone.h"
 #include "gateway.h"
 #include "memory.h"
 #include "request.h"
@@ -64,9 +66,10 @@ static int check(const struct chatroom_config *config, struct chatroom_error *er
                                   "A stage has 1 to 128 letters, digits, hyphens and underscores.");
     if (!is_word(selected_field(config->route_selection), 64))
         return chatroom_error_set(error, CHATROOM_EINVAL, "The route selection expression must be $request.body.NAME.");
-    if (limits->message_bytes == 0 || limits->history_entries == 0 || limits->held_messages == 0)
+    if (limits->message_bytes == 0 || limits->history_entries == 0 || limits->history_pages == 0 ||
+        limits->held_messages == 0)
         return chatroom_error_set(error, CHATROOM_EINVAL,
-                                  "message_bytes, history_entries and held_messages cannot be 0.");
+                                  "message_bytes, history_entries, history_pages and held_messages cannot be 0.");
     if ((limits->messages_per_second > 0 && limits->messages_burst == 0) ||
         (limits->bytes_per_second > 0 && limits->bytes_burst == 0))
         return chatroom_error_set(error, CHATROOM_EINVAL, "A rate needs a burst: nothing would get through.");
@@ -106,7 +109,6 @@ static int set_up(chatroom *c)
     c->store_port.c = c->transport_port.c = c;
     c->write_entry = cr_text_payload;
     c->write_refusal = cr_text_gateway_refusal;
-    cr_roster_init(&c->everyone, &c->alloc, &c->transport);
     if (config->stage && !(c->stage = cr_copy(&c->alloc, chatroom_str(config->stage))))
         return CHATROOM_ENOMEM;
     c->route_field = cr_copy(&c->alloc, chatroom_str(selected_field(config->route_selection)));
@@ -206,7 +208,8 @@ int chatroom_store_found_session(chatroom_store_port *port, chatroom_span id, ch
 {
     struct cr_session_record session;
 
-    if (id.size != CR_ID_SIZE || cr_session_decode(record, &session) != CHATROOM_OK)
+    if (id.size != CR_ID_SIZE || cr_session_decode(record, &session) != CHATROOM_OK ||
+        session.name.size > CHATROOM_KEY_MAX)
         return CHATROOM_EFORMAT;
     return cr_connection_restore(port->c, id, &session);
 }
@@ -315,6 +318,7 @@ int chatroom_step(chatroom *c, struct chatroom_now now)
     c->transport.ops->step(c->transport.self, now);
     cr_defer_expire(c);
     cr_connections_resume(c);
+    cr_activity_sweep(c);
     while (work(c) && ++rounds < ROUNDS)
         continue;
     flush_transport(c);
@@ -335,7 +339,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t chatroom_deadline(const chatroom *c)
 {
-    uint64_t at = earlier(cr_defer_deadline(c), cr_connections_resume_at(c));
+    uint64_t at = earlier(earlier(cr_defer_deadline(c), cr_activity_deadline(c)), cr_connections_resume_at(c));
 
     if (!c->running || c->unfinished)
         return 0;
@@ -368,7 +372,7 @@ bool chatroom_stopped(const chatroom *c)
         return false;
     if (c->now.mono_ns >= c->stop_by_ns)
         return true;
-    return cr_map_count(&c->connections) == 0 && c->loose == 0 &&
+    return c->connections.count == 0 && c->loose == 0 &&
            !(c->transport.ops->busy && c->transport.ops->busy(c->transport.self));
 }
 
@@ -376,20 +380,21 @@ bool chatroom_stopped(const chatroom *c)
 static void leave_transport(chatroom *c)
 {
     struct cr_map_node *node;
+    const char *id;
 
-    for (node = cr_map_first(&c->connections); node; node = cr_map_next(node))
-        cr_connection_lose(CR_CONTAINER(node, chatroom_connection, node));
+    for (size_t place = 0; (id = cr_id_set_next(&c->connections, &place)); place++)
+        cr_connection_lose(CR_CONTAINER(id, chatroom_connection, id));
     for (node = cr_map_first(&c->rooms); node; node = cr_map_next(node))
         cr_roster_leave_transport(&CR_CONTAINER(node, struct cr_room, node)->roster);
-    cr_roster_leave_transport(&c->everyone);
+    cr_everyone_leave_transport(c);
 }
 
-static void free_requests(chatroom_connection *connection)
+static void free_requests(struct cr_activity *activity)
 {
-    while (connection->requests) {
-        chatroom_request *request = connection->requests;
+    while (activity && activity->requests) {
+        chatroom_request *request = activity->requests;
 
-        connection->requests = request->next;
+        activity->requests = request->next;
         cr_request_free(request);
     }
 }
@@ -411,14 +416,15 @@ static void free_loose(chatroom *c)
 
 static void free_connections(chatroom *c)
 {
-    struct cr_map_node *node;
+    const char *id;
 
-    while ((node = cr_map_first(&c->connections))) {
-        chatroom_connection *connection = CR_CONTAINER(node, chatroom_connection, node);
+    for (size_t place = 0; (id = cr_id_set_next(&c->connections, &place));) {
+        chatroom_connection *connection = CR_CONTAINER(id, chatroom_connection, id);
 
-        free_requests(connection);
+        free_requests(connection->activity);
         cr_connection_free(connection);
     }
+    cr_id_set_fini(&c->connections);
 }
 
 void chatroom_free(chatroom *c)
@@ -435,7 +441,6 @@ void chatroom_free(chatroom *c)
     cr_defer_free_abandoned(c);
     free_connections(c);
     cr_rooms_free(c);
-    cr_roster_fini(&c->everyone);
     cr_routes_free(c);
     alloc = c->alloc;
     cr_free(&alloc, c->scratch, c->scratch_size);
@@ -509,7 +514,7 @@ void chatroom_each_member(const chatroom *c, chatroom_span name, chatroom_member
         const chatroom_connection *connection =
             CR_CONTAINER(room->roster.members[i], const struct cr_membership, member)->connection;
 
-        if (!visit(arg, cr_connection_id(connection), chatroom_bytes(connection->name, connection->name_size)))
+        if (!visit(arg, cr_connection_id(connection), cr_connection_name(connection)))
             return;
     }
 }

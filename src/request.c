@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include "activity.h"
 #include "memory.h"
 #include "rooms.h"
 
@@ -17,21 +18,21 @@ static void describe(chatroom_request *request, chatroom_connection *connection)
     if (!connection)
         return;
     info->connection_id = cr_connection_id(connection);
-    info->source_ip = chatroom_bytes(connection->who, connection->source_size);
-    info->user_agent = chatroom_bytes(connection->who + connection->source_size, connection->agent_size);
+    info->source_ip = cr_connection_source(connection);
+    info->user_agent = cr_connection_agent(connection);
     info->connected_at_ms = connection->connected_at_ms;
 }
 
-static void append_to_connection(chatroom_request *request, chatroom_connection *connection)
+static void append(chatroom_request *request, struct cr_activity *activity)
 {
-    if (connection->last_request)
-        connection->last_request->next = request;
+    if (activity->last_request)
+        activity->last_request->next = request;
     else
-        connection->requests = request;
-    connection->last_request = request;
-    if (!connection->unsettled)
-        connection->unsettled = request;
-    connection->request_count++;
+        activity->requests = request;
+    activity->last_request = request;
+    if (!activity->unsettled)
+        activity->unsettled = request;
+    activity->request_count++;
 }
 
 static chatroom_request *allocate(chatroom *c, chatroom_connection *connection, enum chatroom_event event)
@@ -52,14 +53,15 @@ static chatroom_request *allocate(chatroom *c, chatroom_connection *connection, 
 
 chatroom_request *cr_request_new(chatroom *c, chatroom_connection *connection, enum chatroom_event event)
 {
-    chatroom_request *request = allocate(c, connection, event);
+    struct cr_activity *activity = connection ? cr_activity_begin(connection) : NULL;
+    chatroom_request *request = activity || !connection ? allocate(c, connection, event) : NULL;
 
     if (!request)
         return NULL;
     cr_id_next(&c->ids, request->request_id);
     describe(request, connection);
-    if (connection)
-        append_to_connection(request, connection);
+    if (activity)
+        append(request, activity);
     else
         c->loose++;
     return request;
@@ -68,7 +70,8 @@ chatroom_request *cr_request_new(chatroom *c, chatroom_connection *connection, e
 chatroom_request *cr_request_stand_in(chatroom_request *request)
 {
     chatroom_connection *connection = request->connection;
-    chatroom_request *other = allocate(request->c, connection, request->info.event), **link = &connection->requests;
+    struct cr_activity *activity = connection->activity;
+    chatroom_request *other = allocate(request->c, connection, request->info.event), **link = &activity->requests;
 
     if (!other)
         return NULL;
@@ -79,10 +82,10 @@ chatroom_request *cr_request_stand_in(chatroom_request *request)
         link = &(*link)->next;
     *link = other;
     other->next = request->next;
-    if (connection->last_request == request)
-        connection->last_request = other;
-    if (connection->unsettled == request)
-        connection->unsettled = other;
+    if (activity->last_request == request)
+        activity->last_request = other;
+    if (activity->unsettled == request)
+        activity->unsettled = other;
     other->barrier = request->barrier;
     request->barrier = false;
     request->next = NULL;
@@ -103,7 +106,7 @@ void cr_request_free(chatroom_request *request)
         cr_free(alloc, chunk, sizeof *chunk + chunk->size);
         chunk = next;
     }
-    cr_page_fini(&request->history.page, alloc);
+    cr_page_fini(&request->history.page);
     cr_request_forget_history(request);
     cr_free(alloc, request, sizeof *request);
 }
@@ -180,6 +183,17 @@ static void scan(chatroom_request *request)
                          value.type == CHATROOM_JSON_OBJECT;
 }
 
+/* The very bytes, not their like: what is equal to them was not looked at. */
+bool cr_request_has_scanned(const chatroom_request *request, chatroom_span text)
+{
+    if (!request->scanned || !request->is_object || !request->body.bytes)
+        return false;
+    for (size_t i = 0; i < request->member_count && i < CR_MEMBERS; i++)
+        if (request->members[i].value.raw.bytes == text.bytes && request->members[i].value.raw.size == text.size)
+            return true;
+    return false;
+}
+
 /* Found in the scan's own list when that holds every name, none of them with an escape. */
 static bool list_is_enough(const chatroom_request *request)
 {
@@ -233,12 +247,17 @@ chatroom_span chatroom_request_session_name(const chatroom_request *request)
 {
     const chatroom_connection *connection = request->connection;
 
-    return connection ? chatroom_bytes(connection->name, connection->name_size) : chatroom_bytes(NULL, 0);
+    return connection ? cr_connection_name(connection) : chatroom_bytes(NULL, 0);
 }
 
 size_t chatroom_request_session_rooms(const chatroom_request *request)
 {
-    return request->connection ? request->connection->room_count : 0;
+    const struct cr_membership *membership = request->connection ? request->connection->rooms : NULL;
+    size_t count = 0;
+
+    for (; membership; membership = membership->next)
+        count++;
+    return count;
 }
 
 chatroom_span chatroom_request_session_room(const chatroom_request *request, size_t n)

@@ -36,9 +36,11 @@ void cr_effect_release(chatroom *c, struct cr_effect *effect);
 /* Memory of the request that holds a copy of span. bytes NULL: out of memory. */
 chatroom_span cr_request_copy(chatroom_request *request, chatroom_span span);
 
-/* An entry for the log of a room, under any author's name: what chatroom_request_publish() does. Errors: as that. */
-int cr_request_append(chatroom_request *request, chatroom_span room, chatroom_span author, chatroom_span payload,
-                      chatroom_span id);
+/* Whether text is a value that was found in the message's body, which stands as it was scanned: it is valid JSON. */
+bool cr_request_has_scanned(const chatroom_request *request, chatroom_span text);
+
+/* An entry for the log of a room, under any author's name; json was scanned. Errors: as chatroom_request_publish(). */
+int cr_request_append(chatroom_request *request, chatroom_span room, chatroom_span author, chatroom_span json);
 
 /* A message to the connection that text names, or the request's own when it is empty. Errors: ENOMEM. */
 int cr_request_send(chatroom_request *request, chatroom_span connection_id, enum chatroom_message_kind kind,

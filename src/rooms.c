@@ -12,8 +12,7 @@ struct cr_room *cr_rooms_find(const chatroom *c, chatroom_span name)
 static void free_room(chatroom *c, struct cr_room *room)
 {
     cr_roster_fini(&room->roster);
-    cr_free(&c->alloc, room->name, room->name_size + 1);
-    cr_free(&c->alloc, room, sizeof *room);
+    cr_free(&c->alloc, room, sizeof *room + room->name_size);
 }
 
 struct cr_room *cr_rooms_get(chatroom *c, chatroom_span name)
@@ -22,14 +21,14 @@ struct cr_room *cr_rooms_get(chatroom *c, chatroom_span name)
 
     if (room)
         return room;
-    room = cr_new(&c->alloc, sizeof *room);
+    room = cr_new(&c->alloc, sizeof *room + name.size);
     if (!room)
         return NULL;
     cr_roster_init(&room->roster, &c->alloc, &c->transport);
-    room->name = cr_copy(&c->alloc, name);
+    memcpy(room->name, name.bytes, name.size);
     room->name_size = name.size;
     room->created_ms = c->now.wall_ms;
-    if (room->name && cr_map_add(&c->rooms, &room->node, cr_room_name(room)) == CHATROOM_OK)
+    if (cr_map_add(&c->rooms, &room->node, cr_room_name(room)) == CHATROOM_OK)
         return room;
     free_room(c, room);
     return NULL;
@@ -164,7 +163,6 @@ void cr_room_add(struct cr_membership *membership)
     while (*link)
         link = &(*link)->next;
     *link = membership;
-    connection->room_count++;
     membership->member.peer = connection->peer;
     cr_roster_add(&membership->room->roster, &membership->member);
 }
@@ -191,7 +189,6 @@ void cr_room_drop(chatroom *c, struct cr_membership *membership)
     while (*link != membership)
         link = &(*link)->next;
     *link = membership->next;
-    membership->connection->room_count--;
     cr_roster_remove(&membership->room->roster, &membership->member);
     cr_free(&c->alloc, membership, sizeof *membership);
 }

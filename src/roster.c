@@ -52,30 +52,44 @@ void cr_roster_release(struct cr_roster *roster)
     roster->reserved--;
 }
 
+static void put(struct cr_roster *roster, size_t place, struct cr_member *member)
+{
+    roster->members[place] = member;
+    member->place = place;
+}
+
 void cr_roster_add(struct cr_roster *roster, struct cr_member *member)
 {
     roster->reserved--;
-    member->place = roster->count;
-    roster->members[roster->count++] = member;
-    roster->waiting++;
+    put(roster, roster->count++, member);
 }
 
+static size_t list_size(size_t capacity)
+{
+    return sizeof(struct cr_missed_list) + capacity * sizeof(struct cr_missed);
+}
+
+/* Of one who waits. */
 static void forget_missed(struct cr_roster *roster, struct cr_member *member)
 {
-    for (size_t i = 0; i < member->missed_count; i++)
-        chatroom_frame_unref(member->missed[i].frame);
-    cr_free(roster->alloc, member->missed, member->missed_capacity * sizeof *member->missed);
+    struct cr_missed_list *missed = member->missed;
+
     member->missed = NULL;
-    member->missed_count = member->missed_capacity = 0;
+    if (!missed)
+        return;
+    for (size_t i = 0; i < missed->count; i++)
+        chatroom_frame_unref(missed->items[i].frame);
+    cr_free(roster->alloc, missed, list_size(missed->capacity));
 }
 
 static int send_missed(struct cr_roster *roster, struct cr_member *member, uint64_t seq)
 {
+    const struct cr_missed_list *missed = member->missed;
     int result = CHATROOM_OK;
 
-    for (size_t i = 0; i < member->missed_count && result == CHATROOM_OK; i++)
-        if (member->missed[i].seq == 0 || member->missed[i].seq > seq)
-            result = roster->transport->ops->send(roster->transport->self, member->peer, member->missed[i].frame);
+    for (size_t i = 0; missed && i < missed->count && result == CHATROOM_OK; i++)
+        if (missed->items[i].seq == 0 || missed->items[i].seq > seq)
+            result = roster->transport->ops->send(roster->transport->self, member->peer, missed->items[i].frame);
     forget_missed(roster, member);
     return result;
 }
@@ -89,22 +103,26 @@ static int enter_group(struct cr_roster *roster, struct cr_member *member)
         return CHATROOM_OK;
     if (!roster->group)
         result = t->ops->group_new(t->self, &roster->group);
-    return result ? result : t->ops->group_add(t->self, roster->group, member->peer, &member->seat);
+    if (result == CHATROOM_OK)
+        result = t->ops->group_add(t->self, roster->group, member->peer, &member->seat);
+    if (result != CHATROOM_OK)
+        member->missed = NULL; /* the transport may have written there */
+    return result;
 }
 
 int cr_roster_seat(struct cr_roster *roster, struct cr_member *member, uint64_t seq)
 {
     int result;
 
-    if (!member->peer || member->seated)
+    if (!member->peer || cr_roster_is_seated(roster, member))
         return CHATROOM_OK;
     result = send_missed(roster, member, seq);
     if (result == CHATROOM_OK)
         result = enter_group(roster, member);
     if (result != CHATROOM_OK)
         return result;
-    member->seated = true;
-    roster->waiting--;
+    put(roster, member->place, roster->members[roster->seated]);
+    put(roster, roster->seated++, member);
     return CHATROOM_OK;
 }
 
@@ -112,59 +130,81 @@ void cr_roster_lose_peer(struct cr_roster *roster, struct cr_member *member)
 {
     const struct chatroom_transport *t = roster->transport;
 
-    if (member->peer && member->seated && has_groups(roster))
+    if (!cr_roster_is_seated(roster, member))
+        forget_missed(roster, member);
+    else if (member->peer && has_groups(roster))
         t->ops->group_remove(t->self, roster->group, member->peer, &member->seat);
-    forget_missed(roster, member);
     member->peer = NULL;
 }
 
+/* The last one of each part fills the place that the part before it lost. */
 void cr_roster_remove(struct cr_roster *roster, struct cr_member *member)
 {
+    size_t hole = member->place;
+
     cr_roster_lose_peer(roster, member);
-    if (!member->seated)
-        roster->waiting--;
-    roster->members[member->place] = roster->members[--roster->count];
-    roster->members[member->place]->place = member->place;
+    if (hole < roster->seated) {
+        put(roster, hole, roster->members[--roster->seated]);
+        hole = roster->seated;
+    }
+    if (hole < --roster->count)
+        put(roster, hole, roster->members[roster->count]);
     if (roster->count == 0)
         free_group(roster);
 }
 
+static struct cr_missed_list *grow(struct cr_roster *roster, struct cr_missed_list *missed)
+{
+    size_t old = missed ? missed->capacity : 0, capacity = old ? 2 * old : 4;
+    struct cr_missed_list *bigger = cr_resize(roster->alloc, missed, missed ? list_size(old) : 0, list_size(capacity));
+
+    if (!bigger)
+        return NULL;
+    if (!missed)
+        bigger->count = 0;
+    bigger->capacity = capacity;
+    return bigger;
+}
+
 static int keep(struct cr_roster *roster, struct cr_member *member, chatroom_frame *frame, uint64_t seq)
 {
-    struct cr_missed *missed;
+    struct cr_missed_list *missed = member->missed;
 
-    if (member->missed_count == CR_MISSED_MOST)
+    if (missed && missed->count == CR_MISSED_MOST)
         return CHATROOM_EAGAIN;
-    missed =
-        cr_reserve(roster->alloc, member->missed, &member->missed_capacity, member->missed_count + 1, sizeof *missed);
+    if (!missed || missed->count == missed->capacity)
+        missed = grow(roster, missed);
     if (!missed)
         return CHATROOM_ENOMEM;
     member->missed = missed;
-    missed[member->missed_count++] = (struct cr_missed){chatroom_frame_ref(frame), seq};
+    missed->items[missed->count++] = (struct cr_missed){chatroom_frame_ref(frame), seq};
     return CHATROOM_OK;
+}
+
+static void send_to_seated(struct cr_roster *roster, chatroom_frame *frame)
+{
+    const struct chatroom_transport *t = roster->transport;
+
+    if (roster->group)
+        t->ops->group_send(t->self, roster->group, frame);
+    for (size_t i = 0; !has_groups(roster) && i < roster->seated; i++)
+        if (roster->members[i]->peer)
+            (void)t->ops->send(t->self, roster->members[i]->peer, frame); /* a full queue is the transport's */
 }
 
 size_t cr_roster_send(struct cr_roster *roster, chatroom_frame *frame, uint64_t seq, cr_overflow_fn *overflow,
                       void *arg)
 {
-    const struct chatroom_transport *t = roster->transport;
-    bool walk = !has_groups(roster);
     size_t lost = 0;
 
-    if (roster->group)
-        t->ops->group_send(t->self, roster->group, frame);
-    for (size_t i = 0; (walk || roster->waiting > 0) && i < roster->count; i++) {
+    send_to_seated(roster, frame);
+    for (size_t i = roster->seated; i < roster->count; i++) {
         struct cr_member *member = roster->members[i];
 
-        if (!member->peer)
+        if (!member->peer || keep(roster, member, frame, seq) == CHATROOM_OK)
             continue;
-        if (member->seated) {
-            if (walk)
-                (void)t->ops->send(t->self, member->peer, frame); /* a full queue is the transport's to handle */
-        } else if (keep(roster, member, frame, seq) != CHATROOM_OK) {
-            lost++;
-            overflow(arg, member);
-        }
+        lost++;
+        overflow(arg, member);
     }
     return lost;
 }

@@ -4,9 +4,9 @@
  * A member is seated (it gets what is said as it is said) or waits: what is said meanwhile is kept for it, so that a
  * page of history can go out first and the live messages follow without a gap and without one twice.
  *
- * A transport with groups gets one call a frame; without them the roster walks its members. Nothing calls back from
- * inside a send, so nobody comes or goes during a walk. Belongs to the owner's thread; borrows allocator and transport,
- * which outlive it.
+ * A transport with groups gets one call a frame, and the roster walks those who wait; without groups it walks all.
+ * Nothing calls back from inside a send, so nobody comes or goes during a walk. Belongs to the owner's thread; borrows
+ * allocator and transport, which outlive it.
  */
 #ifndef CR_ROSTER_H
 #define CR_ROSTER_H
@@ -19,23 +19,27 @@ struct cr_missed {
     uint64_t seq;          /* 0: not an entry of the log */
 };
 
+struct cr_missed_list {
+    size_t count, capacity;
+    struct cr_missed items[];
+};
+
 struct cr_member {
     void *peer;   /* the transport's; NULL once the connection is over */
-    size_t place; /* in the roster */
-    bool seated;
-    struct chatroom_seat seat; /* the transport's, while seated in a group */
-    struct cr_missed *missed;
-    size_t missed_count, missed_capacity;
+    size_t place; /* in the roster, which says whether it is seated */
+    union {
+        struct chatroom_seat seat;     /* seated: the transport's, if it has groups */
+        struct cr_missed_list *missed; /* waiting; NULL: nothing */
+    };
 };
 
 struct cr_roster {
     const struct chatroom_alloc *alloc;
     const struct chatroom_transport *transport;
-    struct cr_member **members; /* any order */
-    size_t count, capacity;
+    struct cr_member **members; /* the seated ones, then those who wait */
+    size_t seated, count, capacity;
     size_t reserved; /* places promised by cr_roster_reserve() */
-    size_t waiting;
-    void *group; /* the transport's; NULL: none yet, or it has no groups */
+    void *group;     /* the transport's; NULL: none yet, or it has no groups */
 };
 
 /* The most that is kept for one who waits. Who misses more is better off with a new start. */
@@ -53,6 +57,11 @@ void cr_roster_release(struct cr_roster *roster);
 
 /* Takes a promised place; the member waits. Its peer is set, all else zero. */
 void cr_roster_add(struct cr_roster *roster, struct cr_member *member);
+
+static inline bool cr_roster_is_seated(const struct cr_roster *roster, const struct cr_member *member)
+{
+    return member->place < roster->seated;
+}
 
 /*
  * Sends a waiting member what it missed beyond seq, and seats it. Errors: CHATROOM_ENOMEM, or what the transport's send

@@ -67,14 +67,15 @@ int cr_route_select(chatroom_request *request, const struct cr_route **ret_route
 int cr_route_admit(chatroom_connection *connection, const struct cr_route *route)
 {
     chatroom *c = connection->c;
+    struct cr_activity *activity = connection->activity;
 
     if (route->per_minute == 0)
         return CHATROOM_OK;
-    if (!connection->routes)
-        connection->routes = cr_new(&c->alloc, c->route_count * sizeof *connection->routes);
-    if (!connection->routes)
+    if (!activity->routes)
+        activity->routes = cr_new(&c->alloc, c->route_count * sizeof *activity->routes);
+    if (!activity->routes)
         return CHATROOM_ENOMEM;
-    return cr_bucket_take(&connection->routes[route - c->routes], c->now.mono_ns, 1, minute_ns / route->per_minute,
+    return cr_bucket_take(&activity->routes[route - c->routes], c->now.mono_ns, 1, minute_ns / route->per_minute,
                           route->burst)
                ? CHATROOM_OK
                : CHATROOM_ELIMIT;

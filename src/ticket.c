@@ -2,23 +2,17 @@
 
 #include "memory.h"
 
-int cr_page_init(struct cr_page *page, const struct chatroom_alloc *alloc, size_t capacity, size_t bytes)
+void cr_page_init(struct cr_page *page, const struct chatroom_alloc *alloc, size_t rows, size_t bytes)
 {
-    memset(page, 0, sizeof *page);
-    page->rows = cr_resize(alloc, NULL, 0, capacity * sizeof *page->rows);
-    page->bytes = cr_resize(alloc, NULL, 0, bytes);
-    page->capacity = capacity;
-    page->size = bytes;
-    if (page->rows && page->bytes)
-        return CHATROOM_OK;
-    cr_page_fini(page, alloc);
-    return CHATROOM_ENOMEM;
+    *page = (struct cr_page){.alloc = alloc, .most_rows = rows, .most_bytes = bytes};
 }
 
-void cr_page_fini(struct cr_page *page, const struct chatroom_alloc *alloc)
+void cr_page_fini(struct cr_page *page)
 {
-    cr_free(alloc, page->rows, page->capacity * sizeof *page->rows);
-    cr_free(alloc, page->bytes, page->size);
+    if (page->rows)
+        cr_free(page->alloc, page->rows, page->capacity * sizeof *page->rows);
+    if (page->bytes)
+        cr_free(page->alloc, page->bytes, page->size);
     memset(page, 0, sizeof *page);
 }
 
@@ -46,21 +40,49 @@ void chatroom_write_done(struct chatroom_ticket *ticket, int status)
     complete(ticket, status);
 }
 
+/* At least doubled, but no more than there may ever be. */
+static bool make_room(struct cr_page *page, size_t size)
+{
+    struct cr_row *rows = cr_reserve(page->alloc, page->rows, &page->capacity, page->count + 1, sizeof *rows);
+    size_t want = page->used + size;
+    char *bytes;
+
+    if (!rows)
+        return false;
+    page->rows = rows;
+    if (want <= page->size)
+        return true;
+    want = want > 2 * page->size ? want : 2 * page->size;
+    want = want < page->most_bytes ? want : page->most_bytes;
+    bytes = cr_resize(page->alloc, page->bytes, page->size, want);
+    if (!bytes)
+        return false;
+    page->bytes = bytes;
+    page->size = want;
+    return true;
+}
+
 bool chatroom_read_row(struct chatroom_ticket *store_ticket, uint64_t seq, chatroom_span value)
 {
     struct cr_page *page = ((struct cr_ticket *)store_ticket)->page;
 
-    page->full |= page->count == page->capacity || value.size > page->size - page->used;
+    page->full |= page->count == page->most_rows || value.size > page->most_bytes - page->used;
+    if (!page->full && !make_room(page, value.size))
+        page->full = page->out_of_memory = true;
     if (page->full)
         return false;
     if (value.size > 0)
         memcpy(page->bytes + page->used, value.bytes, value.size);
-    page->rows[page->count++] = (struct cr_row){seq, chatroom_bytes(page->bytes + page->used, value.size)};
+    page->rows[page->count++] = (struct cr_row){seq, page->used, value.size};
     page->used += value.size;
     return true;
 }
 
+/* A page that had no memory for its first row is none; one that is shorter for want of it says that there is more. */
 void chatroom_read_done(struct chatroom_ticket *ticket, int status)
 {
-    complete(ticket, status);
+    const struct cr_page *page = ((struct cr_ticket *)ticket)->page;
+    bool none = page->out_of_memory && page->count == 0;
+
+    complete(ticket, status == CHATROOM_OK && none ? CHATROOM_ENOMEM : status);
 }

@@ -14,18 +14,21 @@
 
 struct cr_row {
     uint64_t seq;
-    chatroom_span value; /* points into the page */
+    size_t at, size; /* of its value, in the page's bytes */
 };
 
 struct cr_ticket;
 
-/* What a read fills. Made before, of fixed size, so that a store thread never allocates. */
+/* What a read fills. It grows with what is read, on the thread that reads, and never beyond its bounds. */
 struct cr_page {
+    const struct chatroom_alloc *alloc; /* borrowed */
+    size_t most_rows, most_bytes;
     struct cr_row *rows;
     size_t count, capacity;
     char *bytes;
     size_t used, size;
-    bool full; /* a row did not fit, and none is taken any more */
+    bool full;          /* a row did not fit, and none is taken any more */
+    bool out_of_memory; /* ... because of that */
 };
 
 typedef void cr_done_fn(struct cr_ticket *ticket);
@@ -41,8 +44,14 @@ struct cr_ticket {
     cr_done_fn *done;
 };
 
-/* Makes a page for capacity rows of bytes in all. Errors: CHATROOM_ENOMEM. */
-int cr_page_init(struct cr_page *page, const struct chatroom_alloc *alloc, size_t capacity, size_t bytes);
-void cr_page_fini(struct cr_page *page, const struct chatroom_alloc *alloc);
+/* A page for so many rows, of so many bytes in all, at most. */
+void cr_page_init(struct cr_page *page, const struct chatroom_alloc *alloc, size_t rows, size_t bytes);
+/* Fine on a zeroed one. */
+void cr_page_fini(struct cr_page *page);
+
+static inline chatroom_span cr_page_value(const struct cr_page *page, size_t n)
+{
+    return chatroom_bytes(page->bytes + page->rows[n].at, page->rows[n].size);
+}
 
 #endif

@@ -62,7 +62,7 @@ struct chatroom_request_info {
     chatroom_span connection_id; /* 16 characters: 11 random bytes in URL-safe base64 */
     chatroom_span request_id;    /* of the same form */
     chatroom_span source_ip;     /* text, "" for a local socket */
-    chatroom_span user_agent;    /* "" if the client sent none */
+    chatroom_span user_agent;    /* its first 512 bytes; "" if the client sent none */
     int64_t time_ms;             /* Unix */
     int64_t connected_at_ms;
     const struct chatroom_request_head *head; /* CONNECT, else NULL */

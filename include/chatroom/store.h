@@ -137,8 +137,8 @@ struct chatroom_store {
 CHATROOM_API void chatroom_write_done(struct chatroom_ticket *ticket, int status);
 
 /*
- * Copies one entry into the page of a read ticket. False: the page is full, this row was not taken, and the store completes
- * the ticket with CHATROOM_OK.
+ * Copies one entry into the page of a read ticket, which takes memory for it from the instance's allocator. False: the page is
+ * full, or there is no memory; this row was not taken, and the store completes the ticket with CHATROOM_OK.
  */
 CHATROOM_API bool chatroom_read_row(struct chatroom_ticket *ticket, uint64_t seq, chatroom_span value);
 

@@ -255,6 +255,7 @@ static void choose(struct world *w)
     limits.bytes_per_second = 0;
     limits.message_bytes = 4096;
     limits.history_bytes = 4096;
+    limits.history_pages = 2;
     if (rnd_below(&r, 3) == 0) {
         limits.rooms = 3 + rnd_below(&r, 4);
         limits.room_members = 2 + rnd_below(&r, 6);

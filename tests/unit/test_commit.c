@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "activity.h"
 #include "commit.h"
 #include "memory.h"
 #include "record.h"
@@ -74,7 +75,7 @@ static void write_code(void *arg, const struct chatroom_refusal *refusal, struct
 
 struct fixture {
     chatroom c;
-    chatroom_connection connection;
+    chatroom_connection *connection;
 };
 
 static void start(struct fixture *f)
@@ -91,24 +92,28 @@ static void start(struct fixture *f)
     f->c.rooms.alloc = f->c.connections.alloc = &f->c.alloc;
     f->c.write_entry = write_payload;
     f->c.write_refusal = write_code;
-    f->connection.c = &f->c;
-    f->connection.peer = f;
-    f->connection.open = true;
-    memset(f->connection.id, 'A', CR_ID_SIZE);
+    f->connection = cr_new(&f->c.alloc, sizeof *f->connection);
+    assert_non_null(f->connection);
+    f->connection->c = &f->c;
+    f->connection->peer = f;
+    f->connection->open = true;
+    memset(f->connection->id, 'A', CR_ID_SIZE);
 }
 
 static void end(struct fixture *f)
 {
     cr_rooms_free(&f->c);
     cr_free(&f->c.alloc, f->c.scratch, f->c.scratch_size);
-    assert_null(f->connection.requests);
-    assert_int_equal(f->connection.barriers, 0);
+    assert_null(f->connection->activity->requests);
+    assert_int_equal(f->connection->activity->barriers, 0);
+    cr_activity_end(f->connection);
+    cr_free(&f->c.alloc, f->connection, sizeof *f->connection);
     assert_int_equal(blocks, 0);
 }
 
 static chatroom_request *message(struct fixture *f)
 {
-    chatroom_request *request = cr_request_new(&f->c, &f->connection, CHATROOM_MESSAGE);
+    chatroom_request *request = cr_request_new(&f->c, f->connection, CHATROOM_MESSAGE);
 
     assert_non_null(request);
     return request;
@@ -143,7 +148,8 @@ static void commit__nothing_is_seen_before_it_is_stored(void **state)
     (void)state;
     start(&f);
     join_room(&f);
-    assert_int_equal(f.connection.room_count, 1);
+    assert_non_null(f.connection->rooms);
+    assert_null(f.connection->rooms->next);
     chatroom_request *request = message(&f);
     assert_int_equal(chatroom_request_publish(request, a_room, chatroom_str("\"hi\""), none), CHATROOM_OK);
     cr_commit(request, CHATROOM_OK);
@@ -168,7 +174,7 @@ static void commit__failed_store_tells_the_author_alone_and_changes_nothing(void
     complete(&f, 0, CHATROOM_ENOSPC, 0);
     assert_string_equal(heard, "storage_full");
     assert_int_equal(heard_count, 1);
-    assert_int_equal(f.connection.room_count, 0);
+    assert_null(f.connection->rooms);
     assert_null(cr_rooms_find(&f.c, a_room));
     end(&f);
 }
@@ -229,7 +235,7 @@ static void commit__P2_entries_are_announced_in_the_order_of_the_store(void **st
     other.open = true;
     memset(other.id, 'B', CR_ID_SIZE);
     for (size_t i = 0; i < 3; i++) {
-        chatroom_request *request = cr_request_new(&f.c, i < 2 ? &f.connection : &other, CHATROOM_MESSAGE);
+        chatroom_request *request = cr_request_new(&f.c, i < 2 ? f.connection : &other, CHATROOM_MESSAGE);
 
         assert_int_equal(chatroom_request_publish(request, a_room, chatroom_str(texts[i]), none), CHATROOM_OK);
         cr_commit(request, CHATROOM_OK);
@@ -242,7 +248,8 @@ static void commit__P2_entries_are_announced_in_the_order_of_the_store(void **st
     cr_inbox_take(&f.c.inbox);
     cr_commit_settle(&f.c);
     assert_string_equal(said, "1 1;2 2;3 3;");
-    assert_null(other.requests);
+    assert_null(other.activity->requests);
+    cr_activity_end(&other);
     end(&f);
 }
 
@@ -265,7 +272,7 @@ static void commit__a_room_that_is_being_deleted_has_no_members_to_leave_it(void
     assert_int_equal(chatroom_request_leave(mine, a_room), CHATROOM_OK);
     cr_commit(mine, CHATROOM_OK);
     complete(&f, 1, CHATROOM_OK, 0);
-    assert_int_equal(f.connection.room_count, 0);
+    assert_null(f.connection->rooms);
     end(&f);
 }
 
@@ -283,7 +290,8 @@ static void commit__who_rejoins_a_room_whose_deletion_fails_is_in_it_once(void *
     cr_commit(mine, CHATROOM_OK);
     complete(&f, 0, CHATROOM_EIO, 0);
     complete(&f, 1, CHATROOM_OK, 0);
-    assert_int_equal(f.connection.room_count, 1);
+    assert_non_null(f.connection->rooms);
+    assert_null(f.connection->rooms->next);
     assert_int_equal(cr_rooms_find(&f.c, a_room)->expected_members, 1);
     end(&f);
 }
@@ -299,7 +307,7 @@ static void commit__a_room_that_could_not_be_made_is_not_expected_while_others_w
     chatroom_request *maker = message(&f), *other = cr_request_new(&f.c, NULL, CHATROOM_MESSAGE);
     assert_int_equal(chatroom_request_create_room(maker, a_room), CHATROOM_OK);
     cr_commit(maker, CHATROOM_OK);
-    assert_int_equal(cr_request_append(other, a_room, none, chatroom_str("1"), none), CHATROOM_OK);
+    assert_int_equal(cr_request_append(other, a_room, none, chatroom_str("1")), CHATROOM_OK);
     cr_commit(other, CHATROOM_OK);
     complete(&f, 0, CHATROOM_EIO, 0);
     assert_false(chatroom_room_exists(&f.c, a_room));
@@ -338,11 +346,12 @@ static void commit__who_joins_a_room_that_is_being_deleted_makes_it_again(void *
     }
     complete(&f, 0, CHATROOM_OK, 0);
     complete(&f, 1, CHATROOM_EIO, 0);
-    assert_int_equal(f.connection.room_count, 0);
+    assert_null(f.connection->rooms);
     complete(&f, 2, CHATROOM_OK, 0);
     assert_int_equal(chatroom_room_members(&f.c, a_room), 1);
     assert_true(chatroom_room_exists(&f.c, a_room));
     cr_room_drop(&f.c, other.rooms);
+    cr_activity_end(&other);
     end(&f);
 }
 
@@ -386,7 +395,7 @@ static void commit__times_rise_with_the_log_and_not_with_the_asking(void **state
     for (size_t i = 0; i < 3; i++) {
         requests[i] = cr_request_new(&f.c, NULL, CHATROOM_MESSAGE);
         f.c.now.wall_ms = 1000 + (int64_t)i;
-        assert_int_equal(cr_request_append(requests[i], a_room, none, chatroom_str("1"), none), CHATROOM_OK);
+        assert_int_equal(cr_request_append(requests[i], a_room, none, chatroom_str("1")), CHATROOM_OK);
     }
     cr_commit(requests[1], CHATROOM_OK);
     f.c.now.wall_ms = 500;
@@ -407,19 +416,19 @@ static void commit__a_busy_store_is_asked_again_for_the_end_of_a_session(void **
 
     (void)state;
     start(&f);
-    chatroom_request *request = cr_request_new(&f.c, &f.connection, CHATROOM_DISCONNECT);
+    chatroom_request *request = cr_request_new(&f.c, f.connection, CHATROOM_DISCONNECT);
     submit_result = CHATROOM_EAGAIN;
     cr_commit(request, CHATROOM_OK);
-    assert_ptr_equal(f.c.ready, &f.connection);
+    assert_ptr_equal(f.c.ready, f.connection);
     assert_false(cr_commit_again(request));
-    assert_false(f.connection.over);
+    assert_false(f.connection->over);
     submit_result = CHATROOM_OK;
     assert_true(cr_commit_again(request));
     assert_int_equal(ticket_count, 1);
     assert_int_equal(tickets[0]->count, 1);
     assert_int_equal(tickets[0]->writes[0].kind, CHATROOM_ERASE_SESSION);
     complete(&f, 0, CHATROOM_OK, 0);
-    assert_true(f.connection.over);
+    assert_true(f.connection->over);
     end(&f);
 }
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "activity.h"
 #include "memory.h"
 #include "request.h"
 #include "rooms.h"
@@ -24,7 +25,7 @@ static const struct chatroom_transport_ops no_groups = {CHATROOM_TRANSPORT_OPS};
 
 struct fixture {
     chatroom c;
-    chatroom_connection connection;
+    chatroom_connection *connection;
 };
 
 static void start(struct fixture *f)
@@ -36,23 +37,27 @@ static void start(struct fixture *f)
     f->c.transport.ops = &no_groups;
     f->c.rooms.alloc = f->c.connections.alloc = &f->c.alloc;
     f->c.now.wall_ms = 1000;
-    f->connection.c = &f->c;
-    memset(f->connection.id, 'A', CR_ID_SIZE);
+    f->connection = cr_new(&f->c.alloc, sizeof *f->connection);
+    assert_non_null(f->connection);
+    f->connection->c = &f->c;
+    memset(f->connection->id, 'A', CR_ID_SIZE);
 }
 
 static chatroom_request *request_of(struct fixture *f, const char *body)
 {
-    chatroom_request *request = cr_request_new(&f->c, &f->connection, CHATROOM_MESSAGE);
+    chatroom_request *request = cr_request_new(&f->c, f->connection, CHATROOM_MESSAGE);
 
     assert_non_null(request);
     request->body = chatroom_str(body);
-    f->connection.requests = f->connection.last_request = NULL; /* freed by the test itself */
+    f->connection->activity->requests = f->connection->activity->last_request = NULL; /* freed by the test itself */
     return request;
 }
 
 static void end(struct fixture *f)
 {
     cr_rooms_free(&f->c);
+    cr_activity_end(f->connection);
+    cr_free(&f->c.alloc, f->connection, sizeof *f->connection);
     assert_int_equal(blocks, 0);
 }
 
@@ -180,6 +185,39 @@ static void request__publish_wants_a_room_and_valid_json(void **state)
     end(&f);
 }
 
+/* What is taken without a look is a value that the scan of this body found, and nothing that only looks like one. */
+static void request__publish_trusts_its_own_scan_alone(void **state)
+{
+    struct fixture f;
+    struct chatroom_json_value value;
+    chatroom_span none = {NULL, 0}, part;
+    char body[] = "{\"value\":[\"ab\",7]}", copy[] = "[\"ab\",7]";
+
+    (void)state;
+    start(&f);
+    chatroom_request *r = request_of(&f, body);
+    assert_int_equal(chatroom_request_create_room(r, a_room), CHATROOM_OK);
+    assert_false(cr_request_has_scanned(r, chatroom_bytes(body + 9, 8))); /* not yet */
+    assert_int_equal(chatroom_request_field(r, "value", &value), CHATROOM_OK);
+    assert_true(cr_request_has_scanned(r, value.raw));
+    assert_int_equal(chatroom_request_publish(r, a_room, value.raw, none), CHATROOM_OK);
+    assert_false(cr_request_has_scanned(r, chatroom_str(copy)));
+    for (size_t cut = 1; cut < value.raw.size; cut++) {
+        part = chatroom_bytes(value.raw.bytes, value.raw.size - cut);
+        assert_false(cr_request_has_scanned(r, part));
+        assert_int_equal(chatroom_request_publish(r, a_room, part, none), CHATROOM_EJSON);
+    }
+    r->body = none; /* from here on other bytes may lie there */
+    assert_false(cr_request_has_scanned(r, value.raw));
+    cr_request_free(r);
+    body[sizeof body - 2] = ' '; /* an object that does not end: its value is not to be trusted */
+    r = request_of(&f, body);
+    assert_int_equal(chatroom_request_field(r, "value", &value), CHATROOM_EJSON);
+    assert_false(cr_request_has_scanned(r, chatroom_bytes(body + 9, 8)));
+    cr_request_free(r);
+    end(&f);
+}
+
 static void request__only_codes_that_may_be_sent_close(void **state)
 {
     struct fixture f;
@@ -209,6 +247,7 @@ int main(void)
         cmocka_unit_test(request__joining_twice_counts_once),
         cmocka_unit_test(request__bad_names_and_limits_are_refused_and_leave_nothing),
         cmocka_unit_test(request__publish_wants_a_room_and_valid_json),
+        cmocka_unit_test(request__publish_trusts_its_own_scan_alone),
         cmocka_unit_test(request__only_codes_that_may_be_sent_close),
     };
 

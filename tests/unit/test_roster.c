@@ -141,6 +141,8 @@ static void say(struct room *room, char letter, uint64_t seq)
     chatroom_frame *frame = chatroom_frame_new(&alloc, CHATROOM_TEXT_MESSAGE, chatroom_bytes(&letter, 1), 0);
 
     assert_non_null(frame);
+    for (size_t i = 0; i < room->roster.count; i++)
+        assert_int_equal(room->roster.members[i]->place, i);
     cr_roster_send(&room->roster, frame, seq, on_overflow, room);
     chatroom_frame_unref(frame);
 }
@@ -212,7 +214,7 @@ static void who_waits_gets_what_its_page_did_not_hold(const struct chatroom_tran
     assert_int_equal(cr_roster_seat(&room.roster, &room.members[1], 2), CHATROOM_OK); /* its page held 1 and 2 */
     say(&room, 'd', 4);
     assert_string_equal(peers[1].heard, "tcd");
-    assert_int_equal(room.roster.waiting, 0);
+    assert_int_equal(room.roster.seated, 2);
     end(&room);
 }
 
@@ -221,6 +223,37 @@ static void roster__who_waits_gets_what_its_page_did_not_hold(void **state)
     (void)state;
     who_waits_gets_what_its_page_did_not_hold(&plain);
     who_waits_gets_what_its_page_did_not_hold(&grouped);
+}
+
+/* Who waits and who is seated come and go in any order; each hears all that was said while it was in, once. */
+static void roster__places_are_kept_apart(void **state)
+{
+    struct room room;
+
+    (void)state;
+    start(&room, &grouped);
+    for (int n = 0; n < PEERS; n++)
+        join(&room, n);
+    say(&room, 'a', 1);
+    seat(&room, 4);
+    seat(&room, 1);
+    say(&room, 'b', 2);
+    cr_roster_remove(&room.roster, &room.members[4]); /* the first who is seated */
+    cr_roster_remove(&room.roster, &room.members[0]); /* one who waits */
+    say(&room, 'c', 3);
+    seat(&room, 5);
+    cr_roster_remove(&room.roster, &room.members[1]);
+    seat(&room, 2);
+    seat(&room, 3);
+    say(&room, 'd', 4);
+    assert_int_equal(room.roster.seated, 3);
+    assert_string_equal(peers[0].heard, "");
+    assert_string_equal(peers[1].heard, "abc");
+    assert_string_equal(peers[2].heard, "abcd");
+    assert_string_equal(peers[3].heard, "abcd");
+    assert_string_equal(peers[4].heard, "ab");
+    assert_string_equal(peers[5].heard, "abcd");
+    end(&room);
 }
 
 static void roster__waiting_is_bounded_and_said(void **state)
@@ -245,7 +278,7 @@ static void roster__leaving_while_waiting_frees_what_was_kept(void **state)
     join(&room, 0);
     say(&room, 'x', 1);
     cr_roster_remove(&room.roster, &room.members[0]);
-    assert_int_equal(room.roster.waiting, 0);
+    assert_int_equal(room.roster.count, 0);
     end(&room);
 }
 
@@ -259,7 +292,7 @@ static void roster__failed_seat_is_told_and_leaks_nothing(void **state)
     say(&room, 'x', 1);
     send_result = CHATROOM_EAGAIN;
     assert_int_equal(cr_roster_seat(&room.roster, &room.members[0], 0), CHATROOM_EAGAIN);
-    assert_false(room.members[0].seated);
+    assert_int_equal(room.roster.seated, 0);
     assert_null(room.members[0].missed);
     end(&room);
 }
@@ -282,6 +315,7 @@ int main(void)
         cmocka_unit_test(roster__everyone_hears_everything),
         cmocka_unit_test(roster__who_left_hears_no_more),
         cmocka_unit_test(roster__who_waits_gets_what_its_page_did_not_hold),
+        cmocka_unit_test(roster__places_are_kept_apart),
         cmocka_unit_test(roster__waiting_is_bounded_and_said),
         cmocka_unit_test(roster__leaving_while_waiting_frees_what_was_kept),
         cmocka_unit_test(roster__failed_seat_is_told_and_leaks_nothing),
