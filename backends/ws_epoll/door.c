@@ -38,7 +38,7 @@ int ws_fail_system(struct chatroom_error *error, const char *what)
 {
     char text[128];
 
-    snprintf(text, sizeof text, "Cannot open %s: %s.", what, strerror(errno));
+    snprintf(text, sizeof text, "Cannot %s: %s.", what, strerror(errno));
     return chatroom_error_set(error, CHATROOM_ESYSTEM, text);
 }
 
@@ -80,14 +80,14 @@ int ws_door_open(struct ws_door *door, chatroom_transport_port *port, int epoll,
     door->port = port;
     door->epoll = epoll;
     if (getrandom(door->addresses.key, sizeof door->addresses.key, 0) != sizeof door->addresses.key)
-        return ws_fail_system(error, "the random source");
+        return ws_fail_system(error, "open the random source");
     door->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (door->reserve < 0)
-        return ws_fail_system(error, "/dev/null");
+        return ws_fail_system(error, "open /dev/null");
     for (size_t i = 0; !rc && i < door->listener_count; i++)
         rc = ws_listener_open(&door->listeners[i], door->options.listen[i], error);
     if (!rc && watch(door))
-        rc = ws_fail_system(error, "a listener");
+        rc = ws_fail_system(error, "open a listener");
     for (size_t i = 0; !rc && i < door->listener_count; i++)
         log_listening(door, &door->listeners[i]);
     return rc;

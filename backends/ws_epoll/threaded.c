@@ -20,7 +20,7 @@ static int open_descriptors(struct ws_threaded *t, struct chatroom_error *error)
     t->epoll = epoll_create1(EPOLL_CLOEXEC);
     t->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (t->epoll < 0 || t->wake_fd < 0 || epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->wake_fd, &event))
-        return ws_fail_system(error, "an epoll descriptor");
+        return ws_fail_system(error, "open an epoll descriptor");
     return CHATROOM_OK;
 }
 

@@ -113,10 +113,10 @@ int ws_worker_start(struct ws_worker *worker, size_t number, struct chatroom_err
     char name[16];
 
     if (ws_loop_open(&worker->loop))
-        return ws_fail_system(error, "an epoll descriptor");
+        return ws_fail_system(error, "open an epoll descriptor");
     errno = start_blocked(worker);
     if (errno)
-        return ws_fail_system(error, "a thread");
+        return ws_fail_system(error, "start a thread");
     worker->started = true;
     snprintf(name, sizeof name, "ws-%zu", number);
     pthread_setname_np(worker->thread, name); /* without it, it has that of the program */

@@ -84,7 +84,7 @@ static int open_transport(void *self, chatroom_transport_port *port, struct chat
     struct ws_transport *t = self;
 
     if (ws_loop_open(&t->loop))
-        return ws_fail_system(error, "an epoll descriptor");
+        return ws_fail_system(error, "open an epoll descriptor");
     return ws_door_open(&t->door, port, t->loop.epoll, error);
 }
 
