@@ -27,6 +27,19 @@ static size_t messages;
 static size_t closed;
 static bool echoes;
 
+/* A member of a group, until its connection is closed. */
+static struct {
+    chatroom_connection *connection;
+    void *group;
+    struct chatroom_seat seat;
+} member;
+
+static void member_leaves(void)
+{
+    port.transport.ops->group_remove(port.transport.self, member.group, member.connection->peer, &member.seat);
+    member.connection = NULL;
+}
+
 /* ---- threads that do not start ----------------------------------------------------------------------------------- */
 
 static int starts_left = -1; /* -1: any number */
@@ -71,10 +84,11 @@ static void on_message(struct chatroom_connection *connection, enum chatroom_mes
 static void on_closed(struct chatroom_connection *connection, uint16_t code, chatroom_span reason,
                       enum chatroom_party by)
 {
-    (void)connection;
     (void)code;
     (void)reason;
     (void)by;
+    if (member.connection == connection)
+        member_leaves();
     closed++;
 }
 
@@ -341,26 +355,24 @@ static void full__worker_takes_no_more_input_than_the_owner_can_hear_and_loses_n
 static void behind__owner_hears_nothing_while_a_worker_has_much_to_do(void **state)
 {
     static char text[20000];
-    struct chatroom_connection *member;
     struct ws_client *first, *second;
     chatroom_frame *frame = chatroom_frame_new(NULL, CHATROOM_BINARY_MESSAGE, chatroom_bytes(text, sizeof text), 0);
     const struct chatroom_transport_ops *ops = port.transport.ops;
-    struct chatroom_seat seat;
     struct hold hold;
-    void *group;
     size_t size = 0;
 
     (void)state;
     assert_non_null(frame);
-    member = open_client(&first);
+    member.connection = open_client(&first);
     open_client(&second);
-    assert_int_equal(ops->group_new(port.transport.self, &group), CHATROOM_OK);
-    assert_int_equal(ops->group_add(port.transport.self, group, member->peer, &seat), CHATROOM_OK);
+    assert_int_equal(ops->group_new(port.transport.self, &member.group), CHATROOM_OK);
+    assert_int_equal(ops->group_add(port.transport.self, member.group, member.connection->peer, &member.seat),
+                     CHATROOM_OK);
     turn();
     UNTIL(!ops->busy(port.transport.self));
     hold_worker(&hold, 0);
     for (; size < WS_WAITING_MOST; size += sizeof text)
-        ops->group_send(port.transport.self, group, frame);
+        ops->group_send(port.transport.self, member.group, frame);
     turn();
     ws_client_put_frame(second, 0x80 | WS_TEXT, "0", 1);
     for (int i = 0; i < 50; i++)
@@ -369,8 +381,9 @@ static void behind__owner_hears_nothing_while_a_worker_has_much_to_do(void **sta
     release_worker(&hold);
     UNTIL(messages == 1);
     UNTIL(closed == 1 || first->in_size >= size); /* unless it did not keep up either */
-    ops->group_remove(port.transport.self, group, member->peer, &seat);
-    ops->group_free(port.transport.self, group);
+    if (member.connection)
+        member_leaves();
+    ops->group_free(port.transport.self, member.group);
     chatroom_frame_unref(frame);
 }
 

@@ -48,6 +48,13 @@ static struct {
     bool hold; /* openings are not answered */
 } heard;
 
+/* A member of a group, until its connection is closed. */
+static struct {
+    chatroom_connection *connection;
+    void *group;
+    struct chatroom_seat seat;
+} member;
+
 /* ---- where connections come from --------------------------------------------------------------------------------- */
 
 static in_addr_t pretended; /* the source of all that come, in network order; 0: as it is */
@@ -84,8 +91,9 @@ static void on_message(struct chatroom_connection *connection, enum chatroom_mes
 static void on_closed(struct chatroom_connection *connection, uint16_t code, chatroom_span reason,
                       enum chatroom_party by)
 {
-    (void)connection;
     (void)reason;
+    if (member.connection == connection)
+        port.transport.ops->group_remove(port.transport.self, member.group, connection->peer, &member.seat);
     heard.closed++;
     heard.code = code;
     heard.by = by;
@@ -789,7 +797,7 @@ static void F30_member_of_a_group_that_does_not_read_goes_alone(void **state)
     struct chatroom_ws_epoll_options options = usual();
     struct ws_client *stuck, *healthy;
     const struct chatroom_transport_ops *ops;
-    struct chatroom_seat seats[2];
+    struct chatroom_seat seat;
     static char text[20000];
     chatroom_frame *frame = chatroom_frame_new(NULL, CHATROOM_BINARY_MESSAGE, chatroom_bytes(text, sizeof text), 0);
     void *group;
@@ -800,9 +808,11 @@ static void F30_member_of_a_group_that_does_not_read_goes_alone(void **state)
     ops = port.transport.ops;
     assert_int_equal(ops->group_new(port.transport.self, &group), CHATROOM_OK);
     stuck = open_client();
-    assert_int_equal(ops->group_add(port.transport.self, group, port.connections->peer, &seats[0]), CHATROOM_OK);
+    member.connection = port.connections;
+    member.group = group;
+    assert_int_equal(ops->group_add(port.transport.self, group, port.connections->peer, &member.seat), CHATROOM_OK);
     healthy = open_client();
-    assert_int_equal(ops->group_add(port.transport.self, group, port.connections->peer, &seats[1]), CHATROOM_OK);
+    assert_int_equal(ops->group_add(port.transport.self, group, port.connections->peer, &seat), CHATROOM_OK);
     stuck->reading = false;
     while (heard.closed == 0 && sent < 1000) {
         for (int i = 0; i < 5; i++, sent++) /* more than one tape takes */
@@ -815,7 +825,8 @@ static void F30_member_of_a_group_that_does_not_read_goes_alone(void **state)
     assert_non_null(strstr(heard.events, "slow_consumer "));
     UNTIL(healthy->in_size >= sent * (sizeof text + 4));
     assert_false(healthy->ended);
-    ops->group_remove(port.transport.self, group, port.connections->peer, &seats[1]);
+    member.connection = NULL;
+    ops->group_remove(port.transport.self, group, port.connections->peer, &seat);
     chatroom_frame_unref(frame);
     ops->group_free(port.transport.self, group);
     finish();
