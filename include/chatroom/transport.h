@@ -163,7 +163,8 @@ struct chatroom_transport_ops {
     bool (*busy)(void *self);
 
     /*
-     * Must. Ends every connection without a word and releases self. The last call; also after a failed open(), or without one.
+     * Must. Ends every connection without a word to the peer, reports each that the core knows with chatroom_transport_closed(),
+     * and releases self. The last call; also after a failed open(), or without one.
      * The core has taken every peer out of its groups and freed them.
      */
     void (*close_all)(void *self);
