@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include "memory.h"
+#include "names.h"
 #include "rooms.h"
 
 /* ---- coming ---- */
@@ -103,7 +104,7 @@ int cr_connection_restore(chatroom *c, chatroom_span id, const struct cr_session
     connection->close_code = 1006;
     cr_connection_mark_ready(connection); /* frees it, should the rest fail */
     if (record->name.size > 0) {
-        connection->name = cr_copy(&c->alloc, record->name);
+        connection->name = cr_name_copy(c, record->name); /* of nobody who is there */
         connection->name_size = connection->name ? record->name.size : 0;
     }
     if (record->name.size > 0 && !connection->name)
@@ -258,7 +259,7 @@ void cr_connection_free(chatroom_connection *connection)
     free_held(connection);
     cr_map_remove(&c->connections, &connection->node);
     cr_free(alloc, connection->who, connection->source_size + connection->agent_size + 1);
-    cr_free(alloc, connection->name, connection->name_size + 1);
+    cr_name_free(c, &c->session_claims, connection->name, connection->name_size);
     cr_free(alloc, connection->close_reason, connection->close_reason_size + 1);
     cr_free(alloc, connection->routes, c->route_count * sizeof *connection->routes);
     cr_free(alloc, connection, sizeof *connection);

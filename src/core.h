@@ -9,6 +9,7 @@
 #define CR_CORE_H
 
 #include "bucket.h"
+#include "claims.h"
 #include "id.h"
 #include "inbox.h"
 #include "map.h"
@@ -16,6 +17,7 @@
 #include "ticket.h"
 
 #include <chatroom/instance.h>
+#include <chatroom/names.h>
 
 #define CR_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
@@ -66,7 +68,7 @@ struct cr_effect {
     struct cr_room *room;
     chatroom_frame *frame;
     struct cr_membership *membership; /* JOIN: made beforehand, so that joining cannot fail */
-    char *name;                       /* NAME: made beforehand, so that naming cannot fail */
+    char *name;                       /* NAME: made and claimed beforehand, so that naming cannot fail */
     chatroom_span text;               /* SEND: whom; CLOSE: reason; NAME: name; PUBLISH: the encoded entry */
     chatroom_span once;               /* PUBLISH */
     uint16_t code;                    /* CLOSE */
@@ -227,6 +229,9 @@ struct chatroom {
     struct cr_route *routes;
     size_t route_count, route_capacity;
     struct cr_map rooms, connections;
+    struct chatroom_names_ops names_ops;
+    struct chatroom_names names; /* without ops: no policy */
+    struct cr_claims room_claims, session_claims;
     struct cr_roster everyone;
     struct cr_inbox inbox;
     chatroom_connection *ready, *last_ready;

@@ -89,7 +89,8 @@ static inline bool chatroom_span_equal(chatroom_span a, chatroom_span b)
     X(EREFUSED, -20, "refused", "The request was refused.")                                                            \
     X(ETIMEDOUT, -21, "timeout", "The request took too long.")                                                         \
     X(ELIMIT, -22, "rate_limited", "Too many messages; slow down.")                                                    \
-    X(ESYSTEM, -23, "system", "The operating system refused.")
+    X(ESYSTEM, -23, "system", "The operating system refused.")                                                         \
+    X(EALIKE, -24, "look_alike_name", "The name looks like another one that is in use: write it in that way, or choose a different one.")
 
 enum chatroom_result {
 #define CHATROOM_RESULT_ENUM(name, value, word, sentence) CHATROOM_##name = value,
