@@ -131,6 +131,15 @@ static int raw_name(chatroom_request *request, void *arg)
     return result;
 }
 
+/* The name of who comes next, as a token would have it; NULL: none yet. */
+static const char *token;
+
+static int come(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    return token ? chatroom_request_set_name(request, chatroom_str(token)) : CHATROOM_OK;
+}
+
 /* ---- a server and its clients ---- */
 
 static void run(struct fixture *f)
@@ -171,6 +180,7 @@ static void start_on(struct fixture *f, const char *data, bool keep, bool with_p
     assert_int_equal(chatroom_chat(f->c, &options), CHATROOM_OK);
     assert_int_equal(chatroom_route(f->c, "room", raw_room, NULL), CHATROOM_OK);
     assert_int_equal(chatroom_route(f->c, "name", raw_name, NULL), CHATROOM_OK);
+    assert_int_equal(chatroom_route(f->c, "$connect", come, NULL), CHATROOM_OK);
     assert_int_equal(chatroom_start(f->c, f->now, &error), CHATROOM_OK);
 }
 
@@ -541,6 +551,22 @@ static void look_alikes__handlers_give_names_in_their_form(void **state)
     stop(&f);
 }
 
+static void look_alikes__T20_who_comes_with_a_name_like_another_is_refused(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f);
+    user(&f, "ann");
+    token = "Ann";
+    size_t bob = wire_connect(f.wire, "/");
+
+    run(&f);
+    token = NULL;
+    assert_int_equal(wire_status(f.wire, bob), 403);
+    stop(&f);
+}
+
 static void look_alikes__without_a_policy_there_are_none(void **state)
 {
     struct fixture f;
@@ -649,6 +675,7 @@ int main(void)
         cmocka_unit_test(look_alikes__a_name_is_the_senders_in_its_form),
         cmocka_unit_test(look_alikes__T20_rooms_of_the_store_are_there_and_guarded),
         cmocka_unit_test(look_alikes__handlers_give_names_in_their_form),
+        cmocka_unit_test(look_alikes__T20_who_comes_with_a_name_like_another_is_refused),
         cmocka_unit_test(look_alikes__without_a_policy_there_are_none),
         cmocka_unit_test(look_alikes__a_second_policy_replaces_the_first),
         cmocka_unit_test(look_alikes__T20_lack_of_memory_leaves_no_claim),
