@@ -69,8 +69,13 @@ static int named_user(chatroom_request *request, chatroom_span *ret_name)
     return is_hall ? chatroom_request_refuse(request, "bad_name", sentence) : result;
 }
 
+/* A room that is there is meant as it is written: the store may have it from before the policy. */
 static int named_room(chatroom_request *request, chatroom_span *ret_room)
 {
+    int result = chatroom_request_text(request, "value", ret_room);
+
+    if (result == CHATROOM_OK && chatroom_room_exists(chatroom_request_chatroom(request), *ret_room))
+        return CHATROOM_OK;
     return named(request, CR_CHAT_ROOM_MOST, "bad_room", "A room name has 1 to 64 visible characters.", ret_room);
 }
 

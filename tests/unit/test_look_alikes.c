@@ -508,12 +508,20 @@ static void look_alikes__T20_rooms_of_the_store_are_there_and_guarded(void **sta
     ann = user(&f, "ann");
     assert_int_equal(chatroom_room_count(f.c), 3);
     say(&f, ann, "join-room", "DEN", "look_alike_name");
+    say(&f, ann, "new-room", "odd!", "room_exists");
+    say(&f, ann, "join-room", "other!", "bad_room");
+    say(&f, ann, "join-room", "odd!", ""); /* called as none would be now */
+    wire_drain(f.wire, ann);
+    wire_send(f.wire, ann, "{\"action\":\"members\",\"room\":\"odd!\"}");
+    run(&f);
+    assert_non_null(strstr(wire_take(f.wire, ann), "\"room\":\"odd!\",\"count\":1"));
+    say(&f, ann, "leave-room", "", "");
     say(&f, ann, "join-room", "den", "");
     say(&f, ann, "join-room", "Den", ""); /* takes den along */
-    assert_int_equal(chatroom_room_count(f.c), 2);
+    assert_int_equal(chatroom_room_count(f.c), 1);
     say(&f, ann, "new-room", "den", "look_alike_name");
     say(&f, ann, "leave-room", "", "");
-    assert_int_equal(chatroom_room_count(f.c), 1);
+    assert_int_equal(chatroom_room_count(f.c), 0);
     say(&f, ann, "new-room", "DEN", "");
     stop(&f);
     assert_int_equal(nftw(data, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
