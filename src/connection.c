@@ -3,6 +3,7 @@
 #include "activity.h"
 #include "everyone.h"
 #include "memory.h"
+#include "names.h"
 #include "rooms.h"
 
 static const uint64_t PUT_OFF_NS = 1000000000; /* until what the store refused is tried again */
@@ -110,7 +111,7 @@ int cr_connection_restore(chatroom *c, chatroom_span id, const struct cr_session
     connection->end = (struct cr_end){.cause = CHATROOM_CAUSE_CRASH, .code = 1006};
     cr_connection_mark_ready(connection); /* frees it, should the rest fail */
     if (record->name.size > 0) {
-        connection->name = cr_copy(&c->alloc, record->name);
+        connection->name = cr_name_copy(c, record->name); /* of nobody who is there */
         connection->name_size = connection->name ? (uint16_t)record->name.size : 0;
     }
     if (record->name.size > 0 && !connection->name)
@@ -294,6 +295,6 @@ void cr_connection_free(chatroom_connection *connection)
     cr_activity_end(connection);
     cr_id_set_remove(&c->connections, connection->id);
     free_end(connection);
-    cr_free(&c->alloc, connection->name, connection->name_size + 1);
+    cr_name_free(c, &c->session_claims, connection->name, connection->name_size);
     cr_free(&c->alloc, connection, size_of(connection));
 }

@@ -9,6 +9,7 @@
 #define CR_CORE_H
 
 #include "bucket.h"
+#include "claims.h"
 #include "idset.h"
 #include "inbox.h"
 #include "map.h"
@@ -16,6 +17,7 @@
 #include "ticket.h"
 
 #include <chatroom/instance.h>
+#include <chatroom/names.h>
 
 #define CR_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
@@ -41,8 +43,8 @@ struct cr_room {
     bool unforeseen;                            /* something came differently */
     struct cr_effect *first_noted, *last_noted; /* what will change it, in that order */
     size_t noted_deletes;
+    char *name; /* names.h */
     size_t name_size;
-    char name[];
 };
 
 enum cr_effect_kind {
@@ -66,7 +68,7 @@ struct cr_effect {
     struct cr_room *room;
     chatroom_frame *frame;
     struct cr_membership *membership; /* JOIN: made beforehand, so that joining cannot fail */
-    char *name;                       /* NAME: made beforehand, so that naming cannot fail */
+    char *name;                       /* NAME: made and claimed beforehand, so that naming cannot fail */
     chatroom_span text;               /* SEND: whom; CLOSE: reason; NAME: name; PUBLISH: the encoded entry */
     chatroom_span once;               /* PUBLISH */
     uint16_t code;                    /* CLOSE */
@@ -246,6 +248,9 @@ struct chatroom {
     size_t route_count, route_capacity;
     struct cr_map rooms;
     struct cr_id_set connections;
+    struct chatroom_names_ops names_ops;
+    struct chatroom_names names; /* without ops: no policy */
+    struct cr_claims room_claims, session_claims;
     void *everyone; /* the transport's group; NULL: none yet, or it has no groups */
     struct cr_inbox inbox;
     chatroom_connection *ready, *last_ready;

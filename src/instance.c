@@ -5,6 +5,7 @@
 #include "everyone.h"
 #include "gateway.h"
 #include "memory.h"
+#include "names.h"
 #include "request.h"
 #include "rooms.h"
 #include "route.h"
@@ -182,12 +183,13 @@ int chatroom_store_found_room(chatroom_store_port *port, chatroom_span name, cha
 {
     struct cr_room *room;
     int64_t created_ms;
+    int result;
 
     if (cr_room_decode(record, &created_ms) != CHATROOM_OK)
         return CHATROOM_EFORMAT;
-    room = cr_rooms_get(port->c, name);
-    if (!room)
-        return CHATROOM_ENOMEM;
+    result = cr_rooms_get(port->c, name, true, &room);
+    if (result != CHATROOM_OK)
+        return result;
     room->live = room->expected = true;
     room->created_ms = created_ms;
     room->epoch = epoch;
@@ -442,6 +444,7 @@ void chatroom_free(chatroom *c)
     free_connections(c);
     cr_rooms_free(c);
     cr_routes_free(c);
+    cr_names_fini(c);
     alloc = c->alloc;
     cr_free(&alloc, c->scratch, c->scratch_size);
     cr_free(&alloc, c->stage, c->stage ? strlen(c->stage) + 1 : 0);
