@@ -297,4 +297,6 @@ void cr_connection_free(chatroom_connection *connection)
     free_end(connection);
     cr_name_free(c, &c->session_claims, connection->name, connection->name_size);
     cr_free(&c->alloc, connection, size_of(connection));
+    if (c->connections.count == 0)
+        cr_activity_free_spares(c);
 }

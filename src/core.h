@@ -14,6 +14,7 @@
 #include "inbox.h"
 #include "map.h"
 #include "roster.h"
+#include "spares.h"
 #include "ticket.h"
 
 #include <chatroom/instance.h>
@@ -93,8 +94,8 @@ struct cr_chunk {
     _Alignas(16) char bytes[];
 };
 
-#define CR_MEMBERS 24   /* of a message, found in one scan; the rest are looked up */
-#define CR_ARENA   1024 /* enough for an ordinary request */
+#define CR_MEMBERS 24  /* of a message, found in one scan; the rest are looked up */
+#define CR_ARENA   640 /* enough for an ordinary request */
 
 /* What chatroom_request_history() asked for. */
 struct cr_history {
@@ -107,6 +108,14 @@ struct cr_history {
     uint64_t seen;          /* seq of the last entry on the page */
     bool joined;            /* the same request took its session in, to wait for the page */
     bool counted;           /* among the instance's pages */
+};
+
+/* What the body of one request holds: of the one whose handler runs, which asks for field after field. */
+struct cr_scan {
+    const chatroom_request *of; /* NULL: of none */
+    bool is_object;
+    size_t count;
+    struct chatroom_json_member members[CR_MEMBERS];
 };
 
 struct chatroom_request {
@@ -122,12 +131,10 @@ struct chatroom_request {
     bool body_lost; /* ... or there was none for it: fails when it is resumed */
     bool wordless;  /* refused, and there was no memory to say so: its connection is closed instead */
     bool stored;    /* its writes are done: no more of them */
-    bool scanned, is_object;
     struct chatroom_request_info info;
     char request_id[CR_ID_SIZE];
     size_t held_bytes; /* counted by the instance */
     chatroom_span body;
-    size_t member_count;
     struct cr_chunk *chunks;
     char *free, *end; /* of the arena or the newest chunk */
     struct cr_effect *effects, **effects_end;
@@ -147,7 +154,6 @@ struct chatroom_request {
     chatroom_outcome_fn *outcome;
     void *outcome_arg;
     /* not cleared beforehand */
-    struct chatroom_json_member members[CR_MEMBERS];
     _Alignas(16) char arena[CR_ARENA];
 };
 
@@ -266,7 +272,9 @@ struct chatroom {
     uint64_t due_since_ns;                      /* the transport's flush was put off then; 0: it was not */
     size_t open_count;
     size_t held_bytes; /* of messages that are not through */
-    char *scratch;     /* for texts whose length is not known beforehand */
+    struct cr_scan scan;
+    struct cr_spares spare_requests, spare_activities;
+    char *scratch; /* for texts whose length is not known beforehand */
     size_t scratch_size;
     chatroom_entry_fn *write_entry;
     void *write_entry_arg;

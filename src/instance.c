@@ -445,6 +445,7 @@ void chatroom_free(chatroom *c)
     cr_rooms_free(c);
     cr_routes_free(c);
     cr_names_fini(c);
+    cr_activity_free_spares(c);
     alloc = c->alloc;
     cr_free(&alloc, c->scratch, c->scratch_size);
     cr_free(&alloc, c->stage, c->stage ? strlen(c->stage) + 1 : 0);
