@@ -7,7 +7,7 @@
 
 #include <chatroom/base.h>
 
-#define CR_SPARES_MOST 64
+#define CR_SPARES_MOST 128
 
 /* All zero is empty. */
 struct cr_spares {

@@ -23,9 +23,16 @@ struct text {
     int32_t size;
 };
 
+/* The skeleton of one. */
+struct character {
+    UChar units[8];
+    int32_t size;
+};
+
 struct policy {
     const UNormalizer2 *nfkc; /* ICU's own */
     USpoofChecker *spoof;
+    struct character ascii[128]; /* most names are no more than these */
 };
 
 /* What does not fit is too long for a name, and what is not UTF-8 is none. */
@@ -61,6 +68,14 @@ static int write_text(const struct text *text, char *ret_bytes, int32_t room, si
     return result_of(status);
 }
 
+static bool is_ascii(const struct text *text)
+{
+    for (int32_t i = 0; i < text->size; i++)
+        if (text->units[i] >= 0x80)
+            return false;
+    return true;
+}
+
 /* ---- the form ---- */
 
 /* No space has a surrogate in it. */
@@ -93,6 +108,12 @@ static int normalize(const struct policy *policy, const struct text *text, struc
 /* The rules once more, until they change nothing: NFKC can make spaces, and what stands alone then. */
 static int enforce(const struct policy *policy, struct text *text)
 {
+    if (is_ascii(text)) { /* which NFKC leaves as it is */
+        if (!icu_is_freeform(text->units, text->size))
+            return CHATROOM_EREFUSED;
+        map_spaces(text);
+        return text->size > 0 ? CHATROOM_OK : CHATROOM_EREFUSED;
+    }
     for (unsigned round = 0; round < ROUNDS; round++) {
         struct text mapped = *text, next;
         int result;
@@ -120,14 +141,39 @@ static int fold(const struct text *text, struct text *ret_text)
     return result_of(status);
 }
 
+/* A character at a time: none of these skeletons begins with a mark, so that nothing moves when they are joined. */
+static int join_skeletons(const struct policy *policy, const struct text *text, struct text *ret_skeleton)
+{
+    ret_skeleton->size = 0;
+    for (int32_t i = 0; i < text->size; i++) {
+        const struct character *character = &policy->ascii[text->units[i]];
+
+        if (character->size > MOST - ret_skeleton->size)
+            return CHATROOM_EREFUSED;
+        u_memcpy(ret_skeleton->units + ret_skeleton->size, character->units, character->size);
+        ret_skeleton->size += character->size;
+    }
+    return CHATROOM_OK;
+}
+
+static int find_skeleton(const struct policy *policy, const struct text *text, struct text *ret_skeleton)
+{
+    UErrorCode status = U_ZERO_ERROR;
+
+    if (is_ascii(text))
+        return join_skeletons(policy, text, ret_skeleton);
+    ret_skeleton->size =
+        uspoof_getSkeleton(policy->spoof, 0, text->units, text->size, ret_skeleton->units, MOST, &status);
+    return result_of(status);
+}
+
 /* Its skeleton, folded: a digit may have a capital for its skeleton. */
 static int find_key(const struct policy *policy, const struct text *text, struct text *ret_key)
 {
-    UErrorCode status = U_ZERO_ERROR;
     struct text skeleton;
+    int result = find_skeleton(policy, text, &skeleton);
 
-    skeleton.size = uspoof_getSkeleton(policy->spoof, 0, text->units, text->size, skeleton.units, MOST, &status);
-    return U_SUCCESS(status) ? fold(&skeleton, ret_key) : result_of(status);
+    return result == CHATROOM_OK ? fold(&skeleton, ret_key) : result;
 }
 
 static int write_key(const struct text *key, struct chatroom_name *name, size_t n)
@@ -189,16 +235,29 @@ static int fail(UErrorCode status, struct chatroom_error *error)
     return chatroom_error_set(error, CHATROOM_ESYSTEM, text);
 }
 
+static void look_up_ascii(struct policy *policy, UErrorCode *status)
+{
+    for (UChar unit = 0; unit < 128; unit++) {
+        struct character *character = &policy->ascii[unit];
+        int32_t most = sizeof character->units / sizeof character->units[0];
+
+        character->size = uspoof_getSkeleton(policy->spoof, 0, &unit, 1, character->units, most, status);
+    }
+}
+
 int chatroom_names_icu(struct chatroom_names *ret_names, struct chatroom_error *error)
 {
     UErrorCode status = U_ZERO_ERROR;
-    struct policy *policy = malloc(sizeof *policy);
+    struct policy *policy = calloc(1, sizeof *policy);
 
     if (!policy)
         return fail(U_MEMORY_ALLOCATION_ERROR, error);
     policy->nfkc = unorm2_getNFKCInstance(&status);
     policy->spoof = uspoof_open(&status);
+    if (U_SUCCESS(status))
+        look_up_ascii(policy, &status);
     if (U_FAILURE(status)) {
+        uspoof_close(policy->spoof);
         free(policy);
         return fail(status, error);
     }

@@ -30,7 +30,7 @@
 #define WS_TURN_BYTES  16384 /* a connection takes at most so much in one step, or so many frames (T09) */
 #define WS_TURN_FRAMES 64
 #define WS_IOV_MOST    1024 /* IOV_MAX of Linux */
-#define WS_EVENTS_MOST 4096
+#define WS_EVENTS_MOST 128  /* in one step: what they need stays in the cache */
 
 enum ws_state {
     WS_HEAD,    /* the request head is not complete */
@@ -126,6 +126,7 @@ struct ws_transport {
     struct ws_addresses addresses;
     size_t opening_count;
     size_t refused_count;
+    bool more; /* the last step saw as many events as it takes */
     size_t due_count;
     size_t writing_count;
     uint64_t refusals;       /* all in all */

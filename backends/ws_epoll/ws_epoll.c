@@ -167,6 +167,7 @@ static void run_events(struct ws_transport *t)
 {
     int count = epoll_wait(t->epoll, t->events, WS_EVENTS_MOST, 0);
 
+    t->more = count == WS_EVENTS_MOST;
     for (int i = 0; i < count; i++)
         run_event(t, &t->events[i]);
 }
@@ -190,6 +191,11 @@ static void flush(void *self)
 {
     ws_output_flush(self);
     ws_connections_bury(self);
+}
+
+static bool more(void *self)
+{
+    return ((struct ws_transport *)self)->more;
 }
 
 static size_t due(void *self)
@@ -276,6 +282,7 @@ static const struct chatroom_transport_ops ops = {
     .fd = epoll_of,
     .deadline = deadline,
     .step = step,
+    .more = more,
     .flush = flush,
     .due = due,
     .wake = wake,

@@ -143,6 +143,12 @@ struct chatroom_transport_ops {
     /* Must. Collects what has happened and calls up; does not wait. */
     void (*step)(void *self, struct chatroom_now now);
 
+    /*
+     * May. True when the last step() left others' input unread, because it looks at so many a time: the core works off what
+     * came and calls step() again, a few times, before the tick is over.
+     */
+    bool (*more)(void *self);
+
     /* May. The tick is over: write what is due. */
     void (*flush)(void *self);
 

@@ -7,6 +7,8 @@
 #include <chatroom/backend/names_icu.h>
 
 #include <stdio.h>
+#include <unicode/uspoof.h>
+#include <unicode/ustring.h>
 
 /* The policy through the public headers. Bytes beyond ASCII are written out, with what they are beside them. */
 
@@ -338,6 +340,39 @@ static void names_icu__length_ends_at_the_name(void **state)
     assert_int_equal(name.size, 199);
 }
 
+/* Which are made without asking ICU: for each pair of characters, in the middle of a name. */
+static void names_icu__T20_ascii_names_have_the_keys_of_icu(void **state)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    USpoofChecker *spoof = uspoof_open(&status);
+    size_t checked = 0;
+
+    (void)state;
+    for (char a = ' '; a < 127; a++)
+        for (char b = ' '; b < 127; b++) {
+            const char text[] = {'x', a, b, 'x', '\0'};
+            UChar units[4], skeleton[64], key[64];
+            char wanted[128];
+            int32_t size, wanted_size;
+            struct chatroom_name name;
+
+            if (a == ' ' && b == ' ')
+                continue;
+            assert_int_equal(prepare(text, &name), CHATROOM_OK);
+            u_charsToUChars(text, units, 4);
+            size = u_strFoldCase(key, 64, units, 4, U_FOLD_CASE_DEFAULT, &status);
+            size = uspoof_getSkeleton(spoof, 0, key, size, skeleton, 64, &status);
+            size = u_strFoldCase(key, 64, skeleton, size, U_FOLD_CASE_DEFAULT, &status);
+            u_strToUTF8(wanted, sizeof wanted, &wanted_size, key, size, &status);
+            assert_true(U_SUCCESS(status));
+            assert_int_equal(name.keys[0].size, wanted_size);
+            assert_memory_equal(name.keys[0].bytes, wanted, wanted_size);
+            checked++;
+        }
+    assert_int_equal(checked, 95 * 95 - 1);
+    uspoof_close(spoof);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +383,7 @@ int main(void)
         cmocka_unit_test(names_icu__T20_look_alikes),
         cmocka_unit_test(names_icu__T20_names_that_only_resemble_each_other_are_two),
         cmocka_unit_test(names_icu__T20_forms_are_stable),
+        cmocka_unit_test(names_icu__T20_ascii_names_have_the_keys_of_icu),
         cmocka_unit_test(names_icu__length_ends_at_the_name),
     };
 
