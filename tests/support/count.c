@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <stdatomic.h>
+#include <string.h>
 
 static atomic_uint_fast64_t calls;
 static atomic_size_t bytes;
@@ -57,6 +58,18 @@ void __wrap_free(void *memory)
     uncounted(cost(memory));
     __real_free(memory);
 }
+
+#ifndef __wrap_malloc /* count_all: the C library's strdup() calls the malloc() above */
+char *__wrap_strdup(const char *text);
+
+char *__wrap_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    void *copy = __wrap_malloc(size);
+
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+#endif
 
 uint64_t count_calls(void)
 {
