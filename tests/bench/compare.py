@@ -79,10 +79,10 @@ class Comparison:
             for server in self.bench.servers:
                 server.stop()
 
-    def alone(self, server, load, more=()):
+    def alone(self, server, load):
         """A run on a server that has just started: (the run, its peak of memory, what it said)."""
         try:
-            server.start(self.scratch, more)
+            server.start(self.scratch)
             run = self.bench.load(server, load.split())
             return run, server.peak_bytes(), server.said()
         finally:
@@ -98,11 +98,10 @@ class Comparison:
     def slow(self, number):
         """The same twice, with everybody reading first: the difference is what those who do not read cost."""
         for server in [server for server in self.bench.servers if server.name in (*peers.OURS, "bun")]:
-            more = ["--log-level", "warn"] if server.name in peers.OURS else []
             duration = " --duration 5"
             before, before_peak, _ = self.alone(server, workloads.SLOW[1] + duration)
             stall = " --stall %d" % workloads.STALLED
-            run, peak, said = self.alone(server, workloads.SLOW[1] + duration + stall, more)
+            run, peak, said = self.alone(server, workloads.SLOW[1] + duration + stall)
             if run and before:
                 run["growth"] = peak - before_peak
                 run["p99_ratio"] = run["p99"] / before["p99"]
@@ -145,11 +144,16 @@ def main():
     except peers.Missing as missing:
         print("compare: " + str(missing))
         return 0
-    with tempfile.TemporaryDirectory(prefix="chatroom-compare-") as scratch:
+    # Not in /tmp, which may be no disk: a durable commit would cost nothing.
+    with tempfile.TemporaryDirectory(prefix="data-", dir=options.build) as scratch:
         comparison = Comparison(bench, options, scratch)
         for name, why in bench.left_out.items():
             print("left out: %s: %s" % (name, why), flush=True)
-        comparison.run()
+        try:
+            comparison.run()
+        except RuntimeError as error:
+            print("compare: %s" % error, file=sys.stderr)
+            return 1
     print(report.table(comparison.results))
     print("raw results: " + options.out)
     if options.document:

@@ -54,7 +54,7 @@ class Server:
         self.name, self.command, self.load, self.folder = name, command, list(load), folder
         self.process = self.port = self.data = self.errors = None
 
-    def start(self, scratch, more=()):
+    def start(self, scratch):
         """Starts it on a free port, and with "{data}" on a data directory that is new."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -62,7 +62,7 @@ class Server:
         self.data = tempfile.mkdtemp(prefix=self.name + "-", dir=scratch)
         command = [word.replace("{port}", str(self.port)).replace("{data}", self.data) for word in self.command]
         self.errors = open(os.path.join(self.data, "stderr"), "w+", encoding="utf-8", errors="replace")
-        self.process = subprocess.Popen(["taskset", "-c", str(SERVER_CORE), *command, *more], cwd=self.folder,
+        self.process = subprocess.Popen(["taskset", "-c", str(SERVER_CORE), *command], cwd=self.folder,
                                         env=child_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=self.errors)
         self.wait_until_it_listens()
@@ -153,7 +153,7 @@ class Bench:
         return os.path.join(bench, target) if done.returncode == 0 else None
 
     def ours(self, chatroomd):
-        common = ["--listen", "127.0.0.1:{port}", "--no-rate-limits", "--log-level", "error", "--stage", "chat"]
+        common = ["--listen", "127.0.0.1:{port}", "--no-rate-limits", "--log-level", "warn", "--stage", "chat"]
         return [Server("memory", [chatroomd, *common, "--memory"], ["--path", "/chat"]),
                 Server("lmdb", [chatroomd, *common, "--data", "{data}/store"], ["--path", "/chat"])]
 
