@@ -30,13 +30,11 @@ def arguments():
     parser.add_argument("--out", metavar="FILE", help="raw results (DIR/compare.json)")
     parser.add_argument("--document", metavar="FILE", help="write the tables into FILE, between its markers")
     options = parser.parse_args()
-    options.work = options.work.split(",") if options.work else every
-    if set(options.work) - set(every):
-        parser.error("no such work: " + ", ".join(sorted(set(options.work) - set(every))))
+    options.work = peers.chosen(parser, options.work, every)
+    options.only = peers.chosen(parser, options.only, peers.OURS + peers.PEERS)
     if options.quick:
         options.seconds = 0.5
         options.work = [work for work in options.work if work not in ("idle", "slow")]
-    options.only = options.only.split(",") if options.only else None
     options.out = options.out or os.path.join(options.build, "compare.json")
     return options
 
@@ -45,17 +43,15 @@ class Comparison:
     def __init__(self, bench, options, scratch):
         self.bench, self.options, self.scratch = bench, options, scratch
         self.results = {"machine": peers.machine(), "rounds": options.rounds, "seconds": options.seconds,
-                        "versions": bench.versions(), "left_out": bench.left_out, "failures": [], "runs": []}
+                        "versions": bench.versions(), "left_out": bench.left_out, "repeated": bench.repeated,
+                        "failures": [], "runs": []}
 
     def add(self, run, work, server, number):
-        if run is None:
-            self.results["failures"].append("%s, %s, round %d: no result" % (work, server.name, number))
-            return
-        bad = peers.wrong(run)
-        if bad and server.name in peers.OURS:
-            self.results["failures"].append("%s, %s, round %d: %d messages or members gone wrong"
-                                            % (work, server.name, number, bad))
-        self.results["runs"].append(dict(run, work=work, server=server.name, round=number, wrong=bad))
+        text = peers.wrong_text(run)
+        if text and (run is None or server.name in peers.OURS):
+            self.results["failures"].append("%s, %s, round %d: %s" % (work, server.name, number, text))
+        if run is not None:
+            self.results["runs"].append(dict(run, work=work, server=server.name, round=number, wrong=peers.wrong(run)))
 
     def order(self, number, turn):
         """Another order each time, so that what drifts hits all alike."""
@@ -97,7 +93,7 @@ class Comparison:
 
     def slow(self, number):
         """The same twice, with everybody reading first: the difference is what those who do not read cost."""
-        for server in [server for server in self.bench.servers if server.name in (*peers.OURS, "bun")]:
+        for server in [server for server in self.bench.servers if server.name in peers.OURS]:
             duration = " --duration 5"
             before, before_peak, _ = self.alone(server, workloads.SLOW[1] + duration)
             stall = " --stall %d" % workloads.STALLED
@@ -137,10 +133,9 @@ class Comparison:
 
 def main():
     options = arguments()
-    chatroomd = os.path.join(options.build, "examples", "chatroomd", "chatroomd")
     try:
         peers.check_cores()
-        bench = peers.Bench(options.build, chatroomd, options.only)
+        bench = peers.Bench(options.build, options.only)
     except peers.Missing as missing:
         print("compare: " + str(missing))
         return 0

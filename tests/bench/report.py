@@ -120,14 +120,26 @@ def correctness(results):
     delivered = sum(run.get("units_per_s", 0) * run.get("secs", 0) for run in results["runs"])
     ours = sum(run["wrong"] for run in results["runs"] if run["server"] in peers.OURS)
     theirs = sum(run["wrong"] for run in results["runs"] if run["server"] not in peers.OURS)
+    repeated = len(results["repeated"])
     return ("Of {:,.0f} million measured deliveries the generator found lost, doubled, reordered, spoiled or cut off: "
-            "{:,} of ours, {:,} of the peers'.".format(delivered / 1e6, ours, theirs))
+            "{:,} of ours, {:,} of the peers'. Runs repeated because the generator left before everything had come: {:,}."
+            .format(delivered / 1e6, ours, theirs, repeated))
+
+
+def quietness(results):
+    """How much of the server's core other programs had while something was measured on it."""
+    others = [run["core_busy"] - run["cpu_cores"] for run in results["runs"] if "core_busy" in run]
+    if not others:
+        return ""
+    return " Other programs and the kernel's own threads had %.0f %% of the server's core (median; at worst %.0f %%)." % (
+        100 * max(0, statistics.median(others)), 100 * max(0, *others))
 
 
 def surroundings(results):
     where = results["machine"]
-    text = "%s, %d cores, Linux %s; %d rounds of %.1f s each visit (idle once)." % (
+    text = "%s, %d cores, Linux %s; rounds: %d, of %.1f s a visit (slow: at most 3; idle: once)." % (
         where["cpu"], where["cores"], where["kernel"], results["rounds"], results["seconds"])
+    text += quietness(results)
     versions = ", ".join("%s %s" % (NAMES[name], version) for name, version in results["versions"].items())
     left_out = "; ".join("%s: %s" % (NAMES[name], why) for name, why in results["left_out"].items())
     return text + (" " + versions + "." if versions else "") + (" Left out: " + left_out + "." if left_out else "")

@@ -15,7 +15,7 @@ CHAT = {
 }
 IDLE_CONNECTIONS = 19500
 IDLE = ("{:,} joined connections, rooms of ten".format(IDLE_CONNECTIONS),
-        "--mode idle --conns %d --rooms %d --touch 1 --hold 2.5 --settle 1 --handshakes 64"
+        "--mode idle --conns %d --rooms %d --touch 1 --hold 3.5 --settle 1 --handshakes 64"
         % (IDLE_CONNECTIONS, IDLE_CONNECTIONS // 10))
 STALLED = 5
 SLOW = ("%d of 30 never read, 500 × 8 KiB/s" % STALLED,
