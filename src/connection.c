@@ -6,6 +6,8 @@
 #include "names.h"
 #include "rooms.h"
 
+enum { WHO_AT = offsetof(chatroom_connection, who) };
+
 static const uint64_t PUT_OFF_NS = 1000000000; /* until what the store refused is tried again */
 
 /* ---- coming ---- */
@@ -17,14 +19,14 @@ static size_t at_most(size_t size, size_t most)
 
 static size_t size_of(const chatroom_connection *connection)
 {
-    return sizeof *connection + connection->source_size + connection->agent_size;
+    return WHO_AT + connection->source_size + connection->agent_size;
 }
 
 /* NULL: out of memory. */
 static chatroom_connection *allocate(chatroom *c, chatroom_span source_ip, chatroom_span user_agent)
 {
     size_t source = at_most(source_ip.size, UINT8_MAX), agent = at_most(user_agent.size, CR_AGENT_MOST);
-    chatroom_connection *connection = cr_new(&c->alloc, sizeof *connection + source + agent);
+    chatroom_connection *connection = cr_new(&c->alloc, WHO_AT + source + agent);
 
     if (!connection)
         return NULL;

@@ -205,15 +205,15 @@ struct chatroom_connection {
     char *name;
     uint16_t name_size, agent_size;
     uint8_t source_size;
-    uint8_t close_due;    /* to be closed once its requests are through, and why; 0: no */
-    unsigned open : 1;    /* accepted; its session is stored */
-    unsigned hears : 1;   /* among everyone */
-    unsigned closing : 1; /* we asked the transport to close it */
-    unsigned gone : 1;    /* the peer is: $disconnect is due, or under way */
-    unsigned unended : 1; /* ... but the store was full: $disconnect is due again, after a while */
-    unsigned told : 1;    /* ... which was logged */
-    unsigned over : 1;    /* refused, or through with $disconnect: to be freed */
-    unsigned listed : 1;  /* in the instance's ready list */
+    unsigned close_due : 3; /* to be closed once its requests are through, and why; 0: no */
+    unsigned open : 1;      /* accepted; its session is stored */
+    unsigned hears : 1;     /* among everyone */
+    unsigned closing : 1;   /* we asked the transport to close it */
+    unsigned gone : 1;      /* the peer is: $disconnect is due, or under way */
+    unsigned unended : 1;   /* ... but the store was full: $disconnect is due again, after a while */
+    unsigned told : 1;      /* ... which was logged */
+    unsigned over : 1;      /* refused, or through with $disconnect: to be freed */
+    unsigned listed : 1;    /* in the instance's ready list */
     char id[CR_ID_SIZE];
     char who[]; /* source address, then user agent */
 };

@@ -128,7 +128,7 @@ static const struct {
 static void close_later(chatroom_connection *connection, enum close_due why)
 {
     if (connection->close_due == NOT_DUE)
-        connection->close_due = (uint8_t)why;
+        connection->close_due = why & 7;
     cr_connection_mark_ready(connection);
 }
 
