@@ -2,12 +2,29 @@
 
 #include "memory.h"
 
+#ifdef __has_feature
+#define HAS_ASAN __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#else
+#define HAS_ASAN 0
+#endif
+#if HAS_ASAN /* who uses a block that was given back is to be caught as if it had been freed */
+#include <sanitizer/asan_interface.h>
+#define HIDE(block, size)   ASAN_POISON_MEMORY_REGION(block, size)
+#define UNHIDE(block, size) ASAN_UNPOISON_MEMORY_REGION(block, size)
+#else
+#define HIDE(block, size)   (void)0
+#define UNHIDE(block, size) (void)0
+#endif
+
 void *cr_spares_take(struct cr_spares *spares, const struct chatroom_alloc *alloc, size_t size)
 {
     void *block = spares->first;
 
     if (!block)
         return cr_resize(alloc, NULL, 0, size);
+    UNHIDE(block, size);
     memcpy(&spares->first, block, sizeof spares->first);
     spares->count--;
     return block;
@@ -22,6 +39,7 @@ void cr_spares_give(struct cr_spares *spares, const struct chatroom_alloc *alloc
     memcpy(block, &spares->first, sizeof spares->first);
     spares->first = block;
     spares->count++;
+    HIDE(block, size);
 }
 
 void cr_spares_fini(struct cr_spares *spares, const struct chatroom_alloc *alloc, size_t size)
