@@ -37,9 +37,10 @@ struct cr_activity *cr_activity_begin(chatroom_connection *connection)
 
     if (connection->activity)
         return connection->activity;
-    connection->activity = cr_new(&c->alloc, sizeof *connection->activity);
+    connection->activity = cr_spares_take(&c->spare_activities, &c->alloc, sizeof *connection->activity);
     if (!connection->activity)
         return NULL;
+    memset(connection->activity, 0, sizeof *connection->activity);
     connection->activity->connection = connection;
     line_up(c, connection->activity);
     return connection->activity;
@@ -67,7 +68,7 @@ void cr_activity_end(chatroom_connection *connection)
     take_out(c, activity);
     free_held(c, activity->held);
     cr_free(&c->alloc, activity->routes, c->route_count * sizeof *activity->routes);
-    cr_free(&c->alloc, activity, sizeof *activity);
+    cr_spares_give(&c->spare_activities, &c->alloc, activity, sizeof *activity);
 }
 
 static bool is_full(const chatroom *c, const struct cr_bucket *bucket)
@@ -89,6 +90,18 @@ static bool is_blank(const chatroom *c, const struct cr_activity *activity)
     bool limited = activity->limited_since_ns > 0 && c->now.mono_ns - activity->limited_last_ns <= second_ns;
 
     return !activity->requests && !activity->held && !limited && rates_are_full(c, activity);
+}
+
+void cr_activity_free_spares(chatroom *c)
+{
+    cr_spares_fini(&c->spare_requests, &c->alloc, sizeof(chatroom_request));
+    cr_spares_fini(&c->spare_activities, &c->alloc, sizeof(struct cr_activity));
+}
+
+void cr_activity_rest(chatroom_connection *connection)
+{
+    if (connection->activity && is_blank(connection->c, connection->activity))
+        cr_activity_end(connection);
 }
 
 void cr_activity_sweep(chatroom *c)

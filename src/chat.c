@@ -27,15 +27,20 @@ static bool is_set(void *arg, enum settings setting)
 
 /* ---- what a message says ---- */
 
-/* Nearly always it is spelled as it is kept, and need not be looked at more closely. */
-static bool is_name(chatroom_span claimed, size_t most, chatroom_span own)
+/* Whether the name that is claimed is one's own; nearly always it is spelled as it is kept, and need not be looked at
+ * closely. */
+static int is_name(chatroom_request *request, chatroom_span claimed, size_t most, chatroom_span own, bool *ret_is)
 {
     char bytes[CR_CHAT_NAME_BYTES];
     chatroom_span name;
+    int result;
 
-    if (chatroom_span_equal(claimed, own))
-        return true;
-    return cr_chat_name_clean(claimed, most, bytes, &name) && chatroom_span_equal(name, own);
+    *ret_is = chatroom_span_equal(claimed, own);
+    if (*ret_is)
+        return CHATROOM_OK;
+    result = cr_chat_name(chatroom_request_chatroom(request), claimed, most, bytes, &name);
+    *ret_is = result == CHATROOM_OK && chatroom_span_equal(name, own);
+    return result == CHATROOM_EREFUSED ? CHATROOM_OK : result;
 }
 
 /* A name in "value", in the form in which it is kept; its bytes are the request's. */
@@ -50,23 +55,28 @@ static int named(chatroom_request *request, size_t most, const char *code, const
         return result;
     if (value.size == 0)
         return chatroom_request_refuse(request, "no_value", "The message has no value.");
-    if (!cr_chat_name_clean(value, most, bytes, ret_name))
-        return chatroom_request_refuse(request, code, sentence);
-    return CHATROOM_OK;
+    result = cr_chat_name(chatroom_request_chatroom(request), value, most, bytes, ret_name);
+    return result == CHATROOM_EREFUSED ? chatroom_request_refuse(request, code, sentence) : result;
 }
 
 static int named_user(chatroom_request *request, chatroom_span *ret_name)
 {
     static const char sentence[] = "A user name has 1 to 32 visible characters, and is not the hall's.";
     int result = named(request, CR_CHAT_USER_MOST, "bad_name", sentence, ret_name);
+    bool is_hall = false;
 
-    if (result == CHATROOM_OK && chatroom_span_equal(*ret_name, chatroom_str(CR_CHAT_HALL)))
-        return chatroom_request_refuse(request, "bad_name", sentence);
-    return result;
+    if (result == CHATROOM_OK)
+        result = cr_chat_name_is_hall(chatroom_request_chatroom(request), *ret_name, &is_hall);
+    return is_hall ? chatroom_request_refuse(request, "bad_name", sentence) : result;
 }
 
+/* A room that is there is meant as it is written: the store may have it from before the policy. */
 static int named_room(chatroom_request *request, chatroom_span *ret_room)
 {
+    int result = chatroom_request_text(request, "value", ret_room);
+
+    if (result == CHATROOM_OK && chatroom_room_exists(chatroom_request_chatroom(request), *ret_room))
+        return CHATROOM_OK;
     return named(request, CR_CHAT_ROOM_MOST, "bad_room", "A room name has 1 to 64 visible characters.", ret_room);
 }
 
@@ -87,20 +97,11 @@ static int said(chatroom_request *request, chatroom_span *ret_raw)
     return CHATROOM_OK;
 }
 
-static size_t count_characters(chatroom_span text)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < text.size; i++)
-        count += ((uint8_t)text.bytes[i] & 0xc0) != 0x80;
-    return count;
-}
-
 static int message_id(chatroom_request *request, chatroom_span *ret_id)
 {
     int result = chatroom_request_text(request, "id", ret_id);
 
-    if (result == CHATROOM_OK && (ret_id->size > ID_BYTES || count_characters(*ret_id) > ID_CHARACTERS))
+    if (result == CHATROOM_OK && (ret_id->size > ID_BYTES || cr_chat_count(*ret_id) > ID_CHARACTERS))
         return chatroom_request_refuse(request, "wrong_type", "The id is longer than 64 characters.");
     return result;
 }
@@ -134,13 +135,15 @@ static int count_of(chatroom_request *request, const char *name, uint64_t *ret_n
 static int check_name(chatroom_request *request)
 {
     chatroom_span claimed;
+    bool is_own;
     int result = chatroom_request_text(request, "name", &claimed);
 
     if (result != CHATROOM_OK || claimed.size == 0)
         return result;
-    if (!is_name(claimed, CR_CHAT_USER_MOST, chatroom_request_session_name(request)))
+    result = is_name(request, claimed, CR_CHAT_USER_MOST, chatroom_request_session_name(request), &is_own);
+    if (result == CHATROOM_OK && !is_own)
         return chatroom_request_refuse(request, "wrong_name", "The name is not the one you registered.");
-    return CHATROOM_OK;
+    return result;
 }
 
 static int check_registered(chatroom_request *request)
@@ -159,6 +162,7 @@ static int refuse_no_room(chatroom_request *request)
 static int own_room(chatroom_request *request, chatroom_span *ret_room)
 {
     chatroom_span claimed;
+    bool is_own = true;
     int result = chatroom_request_text(request, "room", &claimed);
 
     if (result != CHATROOM_OK)
@@ -166,9 +170,11 @@ static int own_room(chatroom_request *request, chatroom_span *ret_room)
     *ret_room = chatroom_request_session_room(request, 0);
     if (ret_room->size == 0)
         return refuse_no_room(request);
-    if (claimed.size > 0 && !is_name(claimed, CR_CHAT_ROOM_MOST, *ret_room))
+    if (claimed.size > 0)
+        result = is_name(request, claimed, CR_CHAT_ROOM_MOST, *ret_room, &is_own);
+    if (result == CHATROOM_OK && !is_own)
         return chatroom_request_refuse(request, "wrong_room", "You are not in that room.");
-    return CHATROOM_OK;
+    return result;
 }
 
 /* The room may have been deleted under its members, by the host. */
@@ -273,11 +279,12 @@ static int join(chatroom_request *request, chatroom_span room, bool is_new)
 static int check_new_name(chatroom_request *request, chatroom_span name)
 {
     chatroom_span claimed;
+    bool is_new;
     int result = chatroom_request_text(request, "name", &claimed);
 
-    if (result != CHATROOM_OK || is_name(claimed, CR_CHAT_USER_MOST, name))
-        return result;
-    return check_name(request);
+    if (result == CHATROOM_OK)
+        result = is_name(request, claimed, CR_CHAT_USER_MOST, name, &is_new);
+    return result == CHATROOM_OK && !is_new ? check_name(request) : result;
 }
 
 static int register_name(chatroom_request *request, void *arg)

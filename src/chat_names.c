@@ -91,3 +91,47 @@ bool cr_chat_name_clean(chatroom_span text, size_t most, char ret_bytes[CR_CHAT_
     *ret_name = chatroom_bytes(ret_bytes, size);
     return true;
 }
+
+/* ---- with a policy ---- */
+
+_Static_assert(CR_CHAT_NAME_BYTES == CHATROOM_NAME_BYTES, "a policy's name has room");
+
+size_t cr_chat_count(chatroom_span text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < text.size; i++)
+        count += ((uint8_t)text.bytes[i] & 0xc0) != 0x80;
+    return count;
+}
+
+int cr_chat_name(const chatroom *c, chatroom_span text, size_t most, char ret_bytes[CR_CHAT_NAME_BYTES],
+                 chatroom_span *ret_name)
+{
+    struct chatroom_name name;
+    int result = chatroom_prepare_name(c, text, &name);
+
+    if (result == CHATROOM_ENOENT)
+        return cr_chat_name_clean(text, most, ret_bytes, ret_name) ? CHATROOM_OK : CHATROOM_EREFUSED;
+    if (result != CHATROOM_OK)
+        return result;
+    if (name.size == 0 || cr_chat_count(chatroom_name_text(&name)) > most)
+        return CHATROOM_EREFUSED;
+    memcpy(ret_bytes, name.text, name.size);
+    *ret_name = chatroom_bytes(ret_bytes, name.size);
+    return CHATROOM_OK;
+}
+
+int cr_chat_name_is_hall(const chatroom *c, chatroom_span text, bool *ret_is)
+{
+    struct chatroom_name hall, name;
+    int result;
+
+    *ret_is = chatroom_span_equal(text, chatroom_str(CR_CHAT_HALL));
+    result = *ret_is ? CHATROOM_ENOENT : chatroom_prepare_name(c, chatroom_str(CR_CHAT_HALL), &hall);
+    if (result == CHATROOM_OK)
+        result = chatroom_prepare_name(c, text, &name);
+    if (result == CHATROOM_OK)
+        *ret_is = chatroom_names_alike(&hall, &name);
+    return result == CHATROOM_ENOMEM ? result : CHATROOM_OK;
+}

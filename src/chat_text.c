@@ -1,5 +1,7 @@
 #include "chat_text.h"
 
+#include "chat_names.h"
+
 enum { MEMBERS_MOST = 200 }; /* names in one answer */
 
 /* ---- pieces ---- */

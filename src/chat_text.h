@@ -12,9 +12,6 @@
 #include <chatroom/request.h>
 #include <chatroom/room.h>
 
-/* The name in which the hall speaks, and which nobody may take. */
-#define CR_CHAT_HALL "no-rooms"
-
 /* One message: what is the thing that each writer names. */
 typedef void cr_chat_write_fn(struct chatroom_json *json, const void *what);
 

@@ -135,6 +135,7 @@ static uint16_t status_of(int result)
     switch (result) {
     case CHATROOM_EREFUSED:
     case CHATROOM_EACCES:
+    case CHATROOM_EALIKE:
         return 403;
     case CHATROOM_ETIMEDOUT:
         return 504;

@@ -3,7 +3,10 @@
 #include "activity.h"
 #include "everyone.h"
 #include "memory.h"
+#include "names.h"
 #include "rooms.h"
+
+enum { WHO_AT = offsetof(chatroom_connection, who) };
 
 static const uint64_t PUT_OFF_NS = 1000000000; /* until what the store refused is tried again */
 
@@ -16,14 +19,14 @@ static size_t at_most(size_t size, size_t most)
 
 static size_t size_of(const chatroom_connection *connection)
 {
-    return sizeof *connection + connection->source_size + connection->agent_size;
+    return WHO_AT + connection->source_size + connection->agent_size;
 }
 
 /* NULL: out of memory. */
 static chatroom_connection *allocate(chatroom *c, chatroom_span source_ip, chatroom_span user_agent)
 {
     size_t source = at_most(source_ip.size, UINT8_MAX), agent = at_most(user_agent.size, CR_AGENT_MOST);
-    chatroom_connection *connection = cr_new(&c->alloc, sizeof *connection + source + agent);
+    chatroom_connection *connection = cr_new(&c->alloc, WHO_AT + source + agent);
 
     if (!connection)
         return NULL;
@@ -110,7 +113,7 @@ int cr_connection_restore(chatroom *c, chatroom_span id, const struct cr_session
     connection->end = (struct cr_end){.cause = CHATROOM_CAUSE_CRASH, .code = 1006};
     cr_connection_mark_ready(connection); /* frees it, should the rest fail */
     if (record->name.size > 0) {
-        connection->name = cr_copy(&c->alloc, record->name);
+        connection->name = cr_name_copy(c, record->name); /* of nobody who is there */
         connection->name_size = connection->name ? (uint16_t)record->name.size : 0;
     }
     if (record->name.size > 0 && !connection->name)
@@ -294,6 +297,8 @@ void cr_connection_free(chatroom_connection *connection)
     cr_activity_end(connection);
     cr_id_set_remove(&c->connections, connection->id);
     free_end(connection);
-    cr_free(&c->alloc, connection->name, connection->name_size + 1);
+    cr_name_free(c, &c->session_claims, connection->name, connection->name_size);
     cr_free(&c->alloc, connection, size_of(connection));
+    if (c->connections.count == 0)
+        cr_activity_free_spares(c);
 }

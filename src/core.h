@@ -9,13 +9,16 @@
 #define CR_CORE_H
 
 #include "bucket.h"
+#include "claims.h"
 #include "idset.h"
 #include "inbox.h"
 #include "map.h"
 #include "roster.h"
+#include "spares.h"
 #include "ticket.h"
 
 #include <chatroom/instance.h>
+#include <chatroom/names.h>
 
 #define CR_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
@@ -41,8 +44,8 @@ struct cr_room {
     bool unforeseen;                            /* something came differently */
     struct cr_effect *first_noted, *last_noted; /* what will change it, in that order */
     size_t noted_deletes;
+    char *name; /* names.h */
     size_t name_size;
-    char name[];
 };
 
 enum cr_effect_kind {
@@ -66,7 +69,7 @@ struct cr_effect {
     struct cr_room *room;
     chatroom_frame *frame;
     struct cr_membership *membership; /* JOIN: made beforehand, so that joining cannot fail */
-    char *name;                       /* NAME: made beforehand, so that naming cannot fail */
+    char *name;                       /* NAME: made and claimed beforehand, so that naming cannot fail */
     chatroom_span text;               /* SEND: whom; CLOSE: reason; NAME: name; PUBLISH: the encoded entry */
     chatroom_span once;               /* PUBLISH */
     uint16_t code;                    /* CLOSE */
@@ -91,8 +94,8 @@ struct cr_chunk {
     _Alignas(16) char bytes[];
 };
 
-#define CR_MEMBERS 24   /* of a message, found in one scan; the rest are looked up */
-#define CR_ARENA   1024 /* enough for an ordinary request */
+#define CR_MEMBERS 24  /* of a message, found in one scan; the rest are looked up */
+#define CR_ARENA   640 /* enough for an ordinary request */
 
 /* What chatroom_request_history() asked for. */
 struct cr_history {
@@ -105,6 +108,14 @@ struct cr_history {
     uint64_t seen;          /* seq of the last entry on the page */
     bool joined;            /* the same request took its session in, to wait for the page */
     bool counted;           /* among the instance's pages */
+};
+
+/* What the body of one request holds: of the one whose handler runs, which asks for field after field. */
+struct cr_scan {
+    const chatroom_request *of; /* NULL: of none */
+    bool is_object;
+    size_t count;
+    struct chatroom_json_member members[CR_MEMBERS];
 };
 
 struct chatroom_request {
@@ -120,12 +131,10 @@ struct chatroom_request {
     bool body_lost; /* ... or there was none for it: fails when it is resumed */
     bool wordless;  /* refused, and there was no memory to say so: its connection is closed instead */
     bool stored;    /* its writes are done: no more of them */
-    bool scanned, is_object;
     struct chatroom_request_info info;
     char request_id[CR_ID_SIZE];
     size_t held_bytes; /* counted by the instance */
     chatroom_span body;
-    size_t member_count;
     struct cr_chunk *chunks;
     char *free, *end; /* of the arena or the newest chunk */
     struct cr_effect *effects, **effects_end;
@@ -145,7 +154,6 @@ struct chatroom_request {
     chatroom_outcome_fn *outcome;
     void *outcome_arg;
     /* not cleared beforehand */
-    struct chatroom_json_member members[CR_MEMBERS];
     _Alignas(16) char arena[CR_ARENA];
 };
 
@@ -197,15 +205,15 @@ struct chatroom_connection {
     char *name;
     uint16_t name_size, agent_size;
     uint8_t source_size;
-    uint8_t close_due;    /* to be closed once its requests are through, and why; 0: no */
-    unsigned open : 1;    /* accepted; its session is stored */
-    unsigned hears : 1;   /* among everyone */
-    unsigned closing : 1; /* we asked the transport to close it */
-    unsigned gone : 1;    /* the peer is: $disconnect is due, or under way */
-    unsigned unended : 1; /* ... but the store was full: $disconnect is due again, after a while */
-    unsigned told : 1;    /* ... which was logged */
-    unsigned over : 1;    /* refused, or through with $disconnect: to be freed */
-    unsigned listed : 1;  /* in the instance's ready list */
+    unsigned close_due : 3; /* to be closed once its requests are through, and why; 0: no */
+    unsigned open : 1;      /* accepted; its session is stored */
+    unsigned hears : 1;     /* among everyone */
+    unsigned closing : 1;   /* we asked the transport to close it */
+    unsigned gone : 1;      /* the peer is: $disconnect is due, or under way */
+    unsigned unended : 1;   /* ... but the store was full: $disconnect is due again, after a while */
+    unsigned told : 1;      /* ... which was logged */
+    unsigned over : 1;      /* refused, or through with $disconnect: to be freed */
+    unsigned listed : 1;    /* in the instance's ready list */
     char id[CR_ID_SIZE];
     char who[]; /* source address, then user agent */
 };
@@ -246,6 +254,9 @@ struct chatroom {
     size_t route_count, route_capacity;
     struct cr_map rooms;
     struct cr_id_set connections;
+    struct chatroom_names_ops names_ops;
+    struct chatroom_names names; /* without ops: no policy */
+    struct cr_claims room_claims, session_claims;
     void *everyone; /* the transport's group; NULL: none yet, or it has no groups */
     struct cr_inbox inbox;
     chatroom_connection *ready, *last_ready;
@@ -261,7 +272,9 @@ struct chatroom {
     uint64_t due_since_ns;                      /* the transport's flush was put off then; 0: it was not */
     size_t open_count;
     size_t held_bytes; /* of messages that are not through */
-    char *scratch;     /* for texts whose length is not known beforehand */
+    struct cr_scan scan;
+    struct cr_spares spare_requests, spare_activities;
+    char *scratch; /* for texts whose length is not known beforehand */
     size_t scratch_size;
     chatroom_entry_fn *write_entry;
     void *write_entry_arg;

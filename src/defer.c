@@ -55,7 +55,7 @@ void cr_defer(chatroom_request *request)
     chatroom *c = request->c;
 
     keep_body(request);
-    request->scanned = false; /* what it found lay in the borrowed body */
+    cr_request_forget_scan(request); /* what it found lay in the borrowed body */
     request->info.head = NULL;
     request->deadline_ns = c->now.mono_ns + (uint64_t)c->config.limits.handler_timeout_ms * 1000000;
     cr_commit_take_barrier(request);

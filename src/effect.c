@@ -2,12 +2,13 @@
 
 #include "connection.h"
 #include "memory.h"
+#include "names.h"
 #include "record.h"
 #include "rooms.h"
 
 #include <chatroom/utf8.h>
 
-enum { NAME_MOST = 256, ONCE_MOST = 128 };
+enum { ONCE_MOST = 128 };
 
 static struct cr_effect *add(chatroom_request *request, enum cr_effect_kind kind)
 {
@@ -37,7 +38,7 @@ static struct cr_effect *add_for_room(chatroom_request *request, enum cr_effect_
 void cr_effect_release(chatroom *c, struct cr_effect *effect)
 {
     chatroom_frame_unref(effect->frame);
-    cr_free(&c->alloc, effect->name, effect->text.size + 1);
+    cr_name_free(c, &c->session_claims, effect->name, effect->text.size);
     if (effect->membership) {
         cr_roster_release(&effect->room->roster);
         cr_free(&c->alloc, effect->membership, sizeof *effect->membership);
@@ -185,21 +186,25 @@ int chatroom_request_close(chatroom_request *request, uint16_t code, chatroom_sp
 
 static bool name_is_valid(chatroom_span name)
 {
-    return name.size > 0 && name.size <= NAME_MOST && chatroom_utf8_valid(name);
+    return name.size > 0 && name.size <= CHATROOM_NAME_BYTES && chatroom_utf8_valid(name);
 }
 
 int chatroom_request_set_name(chatroom_request *request, chatroom_span name)
 {
-    const struct chatroom_alloc *alloc = &request->c->alloc;
+    chatroom *c = request->c;
+    const chatroom_connection *connection = request->connection;
     struct cr_effect *effect;
     char *copy;
+    int result;
 
-    if (!name_is_valid(name) || !request->connection || request->stored)
+    if (!name_is_valid(name) || !connection || request->stored)
         return CHATROOM_EINVAL;
-    copy = cr_copy(alloc, name);
-    effect = copy ? add(request, CR_NAME) : NULL;
+    result = cr_name_take(c, &c->session_claims, name, connection->name, connection->name_size, &copy);
+    if (result != CHATROOM_OK)
+        return result;
+    effect = add(request, CR_NAME);
     if (!effect) {
-        cr_free(alloc, copy, name.size + 1);
+        cr_name_free(c, &c->session_claims, copy, name.size);
         return CHATROOM_ENOMEM;
     }
     effect->name = copy;
@@ -215,8 +220,7 @@ static int get_room(chatroom_request *request, chatroom_span name, struct cr_roo
         return CHATROOM_EINVAL;
     if (!cr_rooms_find(request->c, name) && cr_map_count(&request->c->rooms) >= request->c->config.limits.rooms)
         return CHATROOM_ETOOBIG;
-    *ret_room = cr_rooms_get(request->c, name);
-    return *ret_room ? CHATROOM_OK : CHATROOM_ENOMEM;
+    return cr_rooms_get(request->c, name, false, ret_room);
 }
 
 static void forget_unused(chatroom *c, struct cr_room *room)

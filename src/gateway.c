@@ -26,6 +26,7 @@ static void run(chatroom_request *request, const struct cr_route *route)
     }
     request->state = CR_RUNNING;
     request->body = chatroom_bytes(NULL, 0); /* borrowed until here */
+    cr_request_forget_scan(request);
     request->info.head = NULL;
     cr_commit(request, result);
 }
@@ -127,7 +128,7 @@ static const struct {
 static void close_later(chatroom_connection *connection, enum close_due why)
 {
     if (connection->close_due == NOT_DUE)
-        connection->close_due = (uint8_t)why;
+        connection->close_due = why & 7;
     cr_connection_mark_ready(connection);
 }
 
@@ -376,6 +377,7 @@ static bool go_on(chatroom_connection *connection)
     if (connection->close_due && connection->open)
         cr_connection_close(connection, closings[connection->close_due].code,
                             chatroom_str(closings[connection->close_due].reason));
+    cr_activity_rest(connection);
     return any;
 }
 

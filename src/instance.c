@@ -5,6 +5,7 @@
 #include "everyone.h"
 #include "gateway.h"
 #include "memory.h"
+#include "names.h"
 #include "request.h"
 #include "rooms.h"
 #include "route.h"
@@ -14,6 +15,7 @@
 
 enum {
     ROUNDS = 64,     /* in one step, so that an instance that feeds itself lets its host go on */
+    TURNS = 32,      /* of the transport in one step */
     RETRY_MS = 100,  /* until what failed for want of memory is tried again */
     STAGE_MOST = 128 /* characters, as API Gateway's stage names */
 };
@@ -182,12 +184,13 @@ int chatroom_store_found_room(chatroom_store_port *port, chatroom_span name, cha
 {
     struct cr_room *room;
     int64_t created_ms;
+    int result;
 
     if (cr_room_decode(record, &created_ms) != CHATROOM_OK)
         return CHATROOM_EFORMAT;
-    room = cr_rooms_get(port->c, name);
-    if (!room)
-        return CHATROOM_ENOMEM;
+    result = cr_rooms_get(port->c, name, true, &room);
+    if (result != CHATROOM_OK)
+        return result;
     room->live = room->expected = true;
     room->created_ms = created_ms;
     room->epoch = epoch;
@@ -273,12 +276,48 @@ static bool work(chatroom *c)
 {
     bool any = cr_gateway_run(c);
 
-    if (c->submitted && c->store.ops->flush)
-        c->store.ops->flush(c->store.self);
-    c->submitted = false;
     any |= cr_inbox_take(&c->inbox);
     any |= cr_commit_settle(c);
     return any;
+}
+
+static void flush_store(chatroom *c)
+{
+    if (c->submitted && c->store.ops->flush)
+        c->store.ops->flush(c->store.self);
+    c->submitted = false;
+}
+
+/* Goes on until nothing moves. False: it would not end. */
+static bool settle_down(chatroom *c)
+{
+    unsigned rounds = 0;
+
+    while (work(c))
+        if (++rounds == ROUNDS)
+            return false;
+    return true;
+}
+
+/*
+ * Takes what has come, a part at a time, so that what a part needs is still at hand when it is through; then has the
+ * store begin with all of it. False: there is more to do.
+ */
+static bool take_turns(chatroom *c)
+{
+    unsigned turns = 0, rounds = 0;
+    bool more;
+
+    do {
+        c->transport.ops->step(c->transport.self, c->now);
+        if (!settle_down(c))
+            break;
+        more = c->transport.ops->more && c->transport.ops->more(c->transport.self);
+    } while (more && ++turns < TURNS);
+    do
+        flush_store(c);
+    while (work(c) && ++rounds < ROUNDS);
+    return rounds < ROUNDS;
 }
 
 /* Until when the transport's flush may wait; 0: there is nothing to gain by it. */
@@ -306,7 +345,7 @@ static void flush_transport(chatroom *c)
 
 int chatroom_step(chatroom *c, struct chatroom_now now)
 {
-    unsigned rounds = 0;
+    bool finished;
 
     if (!c->running || c->stepping)
         return CHATROOM_EINVAL;
@@ -315,14 +354,12 @@ int chatroom_step(chatroom *c, struct chatroom_now now)
     cr_inbox_wake(&c->inbox);
     if (atomic_load(&c->asked_to_stop))
         chatroom_stop(c);
-    c->transport.ops->step(c->transport.self, now);
     cr_defer_expire(c);
     cr_connections_resume(c);
     cr_activity_sweep(c);
-    while (work(c) && ++rounds < ROUNDS)
-        continue;
+    finished = take_turns(c);
     flush_transport(c);
-    c->unfinished = !cr_inbox_sleep(&c->inbox) || rounds == ROUNDS;
+    c->unfinished = !cr_inbox_sleep(&c->inbox) || !finished;
     c->stepping = false;
     return CHATROOM_OK;
 }
@@ -442,6 +479,8 @@ void chatroom_free(chatroom *c)
     free_connections(c);
     cr_rooms_free(c);
     cr_routes_free(c);
+    cr_names_fini(c);
+    cr_activity_free_spares(c);
     alloc = c->alloc;
     cr_free(&alloc, c->scratch, c->scratch_size);
     cr_free(&alloc, c->stage, c->stage ? strlen(c->stage) + 1 : 0);

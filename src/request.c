@@ -37,11 +37,11 @@ static void append(chatroom_request *request, struct cr_activity *activity)
 
 static chatroom_request *allocate(chatroom *c, chatroom_connection *connection, enum chatroom_event event)
 {
-    chatroom_request *request = cr_resize(&c->alloc, NULL, 0, sizeof *request);
+    chatroom_request *request = cr_spares_take(&c->spare_requests, &c->alloc, sizeof *request);
 
     if (!request)
         return NULL;
-    memset(request, 0, offsetof(chatroom_request, members));
+    memset(request, 0, offsetof(chatroom_request, arena));
     request->free = request->arena;
     request->end = request->arena + sizeof request->arena;
     request->c = c;
@@ -108,7 +108,8 @@ void cr_request_free(chatroom_request *request)
     }
     cr_page_fini(&request->history.page);
     cr_request_forget_history(request);
-    cr_free(alloc, request, sizeof *request);
+    cr_request_forget_scan(request);
+    cr_spares_give(&request->c->spare_requests, alloc, request, sizeof *request);
 }
 
 static bool add_chunk(chatroom_request *request, size_t size)
@@ -171,58 +172,68 @@ chatroom *chatroom_request_chatroom(const chatroom_request *request)
     return request->c;
 }
 
-static void scan(chatroom_request *request)
+static const struct cr_scan *scan(chatroom_request *request)
 {
+    struct cr_scan *scan = &request->c->scan;
     struct chatroom_json_value value;
 
-    if (request->scanned)
-        return;
-    request->scanned = true;
-    request->is_object = chatroom_json_scan(request->body, &value, request->members, CR_MEMBERS,
-                                            &request->member_count) == CHATROOM_OK &&
-                         value.type == CHATROOM_JSON_OBJECT;
+    if (scan->of == request)
+        return scan;
+    scan->of = request;
+    scan->is_object =
+        chatroom_json_scan(request->body, &value, scan->members, CR_MEMBERS, &scan->count) == CHATROOM_OK &&
+        value.type == CHATROOM_JSON_OBJECT;
+    return scan;
+}
+
+void cr_request_forget_scan(const chatroom_request *request)
+{
+    if (request->c->scan.of == request)
+        request->c->scan.of = NULL;
 }
 
 /* The very bytes, not their like: what is equal to them was not looked at. */
 bool cr_request_has_scanned(const chatroom_request *request, chatroom_span text)
 {
-    if (!request->scanned || !request->is_object || !request->body.bytes)
+    const struct cr_scan *scan = &request->c->scan;
+
+    if (scan->of != request || !scan->is_object || !request->body.bytes)
         return false;
-    for (size_t i = 0; i < request->member_count && i < CR_MEMBERS; i++)
-        if (request->members[i].value.raw.bytes == text.bytes && request->members[i].value.raw.size == text.size)
+    for (size_t i = 0; i < scan->count && i < CR_MEMBERS; i++)
+        if (scan->members[i].value.raw.bytes == text.bytes && scan->members[i].value.raw.size == text.size)
             return true;
     return false;
 }
 
 /* Found in the scan's own list when that holds every name, none of them with an escape. */
-static bool list_is_enough(const chatroom_request *request)
+static bool list_is_enough(const struct cr_scan *scan)
 {
-    if (request->member_count > CR_MEMBERS)
+    if (scan->count > CR_MEMBERS)
         return false;
-    for (size_t i = 0; i < request->member_count; i++)
-        if (request->members[i].name_escaped)
+    for (size_t i = 0; i < scan->count; i++)
+        if (scan->members[i].name_escaped)
             return false;
     return true;
 }
 
 int chatroom_request_field(chatroom_request *request, const char *name, struct chatroom_json_value *ret_value)
 {
-    struct chatroom_json_value found = {0};
+    const struct cr_scan *found = scan(request);
+    struct chatroom_json_value value = {0};
     chatroom_span wanted = chatroom_str(name);
 
-    scan(request);
-    if (!request->is_object)
+    if (!found->is_object)
         return CHATROOM_EJSON;
-    if (!list_is_enough(request))
+    if (!list_is_enough(found))
         return chatroom_json_get(request->body, wanted, ret_value);
-    for (size_t i = 0; i < request->member_count; i++) {
-        if (!chatroom_span_equal(request->members[i].name, wanted))
+    for (size_t i = 0; i < found->count; i++) {
+        if (!chatroom_span_equal(found->members[i].name, wanted))
             continue;
-        if (found.type != CHATROOM_JSON_NONE)
+        if (value.type != CHATROOM_JSON_NONE)
             return CHATROOM_EAMBIGUOUS;
-        found = request->members[i].value;
+        value = found->members[i].value;
     }
-    *ret_value = found;
+    *ret_value = value;
     return CHATROOM_OK;
 }
 

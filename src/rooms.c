@@ -1,6 +1,7 @@
 #include "rooms.h"
 
 #include "memory.h"
+#include "names.h"
 
 struct cr_room *cr_rooms_find(const chatroom *c, chatroom_span name)
 {
@@ -12,26 +13,40 @@ struct cr_room *cr_rooms_find(const chatroom *c, chatroom_span name)
 static void free_room(chatroom *c, struct cr_room *room)
 {
     cr_roster_fini(&room->roster);
-    cr_free(&c->alloc, room, sizeof *room + room->name_size);
+    cr_name_free(c, &c->room_claims, room->name, room->name_size);
+    cr_free(&c->alloc, room, sizeof *room);
 }
 
-struct cr_room *cr_rooms_get(chatroom *c, chatroom_span name)
+/* Named and known by its name, or not there at all. */
+static int add_room(chatroom *c, struct cr_room *room, chatroom_span name, bool found)
+{
+    int result = found ? cr_name_accept(c, &c->room_claims, name, &room->name)
+                       : cr_name_take(c, &c->room_claims, name, NULL, 0, &room->name);
+
+    if (result != CHATROOM_OK)
+        return result;
+    room->name_size = name.size;
+    return cr_map_add(&c->rooms, &room->node, cr_room_name(room));
+}
+
+int cr_rooms_get(chatroom *c, chatroom_span name, bool found, struct cr_room **ret_room)
 {
     struct cr_room *room = cr_rooms_find(c, name);
+    int result = CHATROOM_OK;
 
-    if (room)
-        return room;
-    room = cr_new(&c->alloc, sizeof *room + name.size);
-    if (!room)
-        return NULL;
-    cr_roster_init(&room->roster, &c->alloc, &c->transport);
-    memcpy(room->name, name.bytes, name.size);
-    room->name_size = name.size;
-    room->created_ms = c->now.wall_ms;
-    if (cr_map_add(&c->rooms, &room->node, cr_room_name(room)) == CHATROOM_OK)
-        return room;
-    free_room(c, room);
-    return NULL;
+    if (!room) {
+        room = cr_new(&c->alloc, sizeof *room);
+        if (!room)
+            return CHATROOM_ENOMEM;
+        cr_roster_init(&room->roster, &c->alloc, &c->transport);
+        room->created_ms = c->now.wall_ms;
+        result = add_room(c, room, name, found);
+    }
+    if (result == CHATROOM_OK)
+        *ret_room = room;
+    else
+        free_room(c, room);
+    return result;
 }
 
 /* ---- what will be ---- */

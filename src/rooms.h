@@ -14,9 +14,12 @@
 
 struct cr_room *cr_rooms_find(const chatroom *c, chatroom_span name);
 
-/* The room of that name, or a new one that is not there yet: begin() and end() keep or forget it. Errors: NULL, no
- * memory. */
-struct cr_room *cr_rooms_get(chatroom *c, chatroom_span name);
+/*
+ * The room of that name, or a new one that is not there yet: begin() and end() keep or forget it. Its name counts as in
+ * use as long as it is in memory, in whichever view it is there: of two look-alikes that are asked for at once one is
+ * made. found: the store has it, whatever it looks like. Errors: those of cr_name_take(); ENOMEM.
+ */
+int cr_rooms_get(chatroom *c, chatroom_span name, bool found, struct cr_room **ret_room);
 
 void cr_room_begin(struct cr_room *room);
 void cr_room_end(chatroom *c, struct cr_room *room);

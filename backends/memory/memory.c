@@ -31,13 +31,12 @@ struct life {
     size_t capacity;
 };
 
-/* A room's name or a session's id. While a group is under way it may have neither life nor record. */
+/* A room's name. While a group is under way it may have no life. */
 struct slot {
     UT_hash_handle hh;
     bool refused;
     size_t touched; /* the last journal step that changed what the slot holds */
     struct life *life;
-    struct blob *record;
     size_t size;
     char key[];
 };
@@ -66,7 +65,6 @@ struct memory {
     uint64_t epoch_base;
     uint64_t lives;
     struct slot *rooms;
-    struct slot *sessions;
     struct once *onces;
     struct once *oldest, *newest;
     size_t once_count;
@@ -163,18 +161,18 @@ static void life_sweep(struct life *life)
 
 /* ---- slots ------------------------------------------------------------------------------------------------------ */
 
-static struct slot *slot_find(const struct memory *m, struct slot *table, chatroom_span key)
+static struct slot *slot_find(const struct memory *m, chatroom_span key)
 {
     struct slot *slot = NULL;
     const char *bytes = key.size ? key.bytes : "";
 
-    HASH_FIND_BYHASHVALUE(hh, table, bytes, key.size, hash_of(m, bytes, key.size), slot);
+    HASH_FIND_BYHASHVALUE(hh, m->rooms, bytes, key.size, hash_of(m, bytes, key.size), slot);
     return slot;
 }
 
-static struct slot *slot_get(const struct memory *m, struct slot **table, chatroom_span key, bool *ret_made)
+static struct slot *slot_get(struct memory *m, chatroom_span key, bool *ret_made)
 {
-    struct slot *slot = slot_find(m, *table, key);
+    struct slot *slot = slot_find(m, key);
 
     *ret_made = false;
     if (slot)
@@ -185,7 +183,7 @@ static struct slot *slot_get(const struct memory *m, struct slot **table, chatro
     slot->size = key.size;
     if (key.size)
         memcpy(slot->key, key.bytes, key.size);
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, *table, slot->key, slot->size, hash_of(m, slot->key, slot->size), slot);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, m->rooms, slot->key, slot->size, hash_of(m, slot->key, slot->size), slot);
     if (slot->refused) {
         free(slot);
         return NULL;
@@ -194,15 +192,15 @@ static struct slot *slot_get(const struct memory *m, struct slot **table, chatro
     return slot;
 }
 
-static void slot_remove(struct slot **table, struct slot *slot)
+static void slot_remove(struct memory *m, struct slot *slot)
 {
-    HASH_DELETE(hh, *table, slot);
+    HASH_DELETE(hh, m->rooms, slot);
     free(slot);
 }
 
 static struct life *life_find(const struct memory *m, chatroom_span room)
 {
-    struct slot *slot = slot_find(m, m->rooms, room);
+    struct slot *slot = slot_find(m, room);
 
     return slot ? slot->life : NULL;
 }
@@ -260,32 +258,6 @@ static void once_remove(struct memory *m, struct once *item)
 
 /* ---- one write -------------------------------------------------------------------------------------------------- */
 
-static int put_session(struct memory *m, struct chatroom_write *write, struct step *step)
-{
-    struct blob *record = blob_new(write->value);
-
-    step->slot = record ? slot_get(m, &m->sessions, write->key, &step->made_slot) : NULL;
-    if (!step->slot) {
-        free(record);
-        return CHATROOM_ENOMEM;
-    }
-    step->set = true;
-    step->old_record = step->slot->record;
-    step->slot->record = record;
-    return CHATROOM_OK;
-}
-
-static int erase_session(struct memory *m, struct chatroom_write *write, struct step *step)
-{
-    step->slot = slot_find(m, m->sessions, write->key);
-    if (!step->slot)
-        return CHATROOM_OK;
-    step->set = true;
-    step->old_record = step->slot->record;
-    step->slot->record = NULL;
-    return CHATROOM_OK;
-}
-
 static void tell_room(const struct memory *m, struct chatroom_write *write, const struct life *life)
 {
     write->ret_seq = life->newest;
@@ -299,7 +271,7 @@ static int create_room(struct memory *m, struct chatroom_write *write, struct st
     if (life_find(m, write->key))
         return CHATROOM_EEXIST;
     life = life_new(m, write->value);
-    step->slot = life ? slot_get(m, &m->rooms, write->key, &step->made_slot) : NULL;
+    step->slot = life ? slot_get(m, write->key, &step->made_slot) : NULL;
     if (!step->slot) {
         life_free(life);
         return CHATROOM_ENOMEM;
@@ -329,7 +301,7 @@ static int write_room(struct memory *m, struct chatroom_write *write, struct ste
 
 static int erase_room(struct memory *m, struct chatroom_write *write, struct step *step)
 {
-    step->slot = slot_find(m, m->rooms, write->key);
+    step->slot = slot_find(m, write->key);
     if (!step->slot)
         return CHATROOM_OK;
     step->set = true;
@@ -387,10 +359,9 @@ static int apply(struct memory *m, struct chatroom_write *write, struct step *st
     if (write->key.size > CHATROOM_KEY_MAX || write->once.size > CHATROOM_KEY_MAX)
         return CHATROOM_EINVAL;
     switch (write->kind) {
-    case CHATROOM_WRITE_SESSION:
-        return put_session(m, write, step);
+    case CHATROOM_WRITE_SESSION: /* nothing outlives the process, so nobody will ask for it */
     case CHATROOM_ERASE_SESSION:
-        return erase_session(m, write, step);
+        return CHATROOM_OK;
     case CHATROOM_CREATE_ROOM:
         return create_room(m, write, step);
     case CHATROOM_WRITE_ROOM:
@@ -407,14 +378,7 @@ static int apply(struct memory *m, struct chatroom_write *write, struct step *st
 
 /* ---- groups ----------------------------------------------------------------------------------------------------- */
 
-static struct slot **table_of(struct memory *m, const struct chatroom_write *write)
-{
-    bool session = write->kind == CHATROOM_WRITE_SESSION || write->kind == CHATROOM_ERASE_SESSION;
-
-    return session ? &m->sessions : &m->rooms;
-}
-
-static void take_back(struct memory *m, struct slot **table, struct step *step)
+static void take_back(struct memory *m, struct step *step)
 {
     if (step->remembered)
         once_remove(m, m->newest);
@@ -427,13 +391,11 @@ static void take_back(struct memory *m, struct slot **table, struct step *step)
         step->life->record = step->old_record;
     }
     if (step->set) {
-        free(step->slot->record);
         life_free(step->slot->life);
-        step->slot->record = step->old_record;
         step->slot->life = step->old_life;
     }
     if (step->made_slot)
-        slot_remove(table, step->slot);
+        slot_remove(m, step->slot);
 }
 
 /* The group stands: lets go of what it replaced, and of slots that it left empty. */
@@ -448,8 +410,8 @@ static void make_final(struct memory *m, struct chatroom_ticket *ticket, struct 
 
         free(steps[i].old_record);
         life_free(steps[i].old_life);
-        if (slot && slot->touched == i && !slot->life && !slot->record)
-            slot_remove(table_of(m, &ticket->writes[i]), slot);
+        if (slot && slot->touched == i && !slot->life)
+            slot_remove(m, slot);
     }
     while (m->once_count > CHATROOM_ONCE_WINDOW)
         once_remove(m, m->oldest);
@@ -465,7 +427,7 @@ static int apply_group(struct memory *m, struct chatroom_ticket *ticket, struct 
         if (rc == CHATROOM_OK)
             continue;
         for (size_t j = i + 1; j-- > 0;)
-            take_back(m, table_of(m, &ticket->writes[j]), &steps[j]);
+            take_back(m, &steps[j]);
         return rc;
     }
     make_final(m, ticket, steps);
@@ -540,15 +502,14 @@ static int memory_open(void *self, chatroom_store_port *port, struct chatroom_er
     return CHATROOM_OK;
 }
 
-static void slots_free(struct slot **table)
+static void rooms_free(struct memory *m)
 {
     struct slot *slot, *next;
 
-    HASH_ITER(hh, *table, slot, next)
+    HASH_ITER(hh, m->rooms, slot, next)
     {
         life_free(slot->life);
-        free(slot->record);
-        slot_remove(table, slot);
+        slot_remove(m, slot);
     }
 }
 
@@ -558,8 +519,7 @@ static void memory_close(void *self)
 
     while (m->oldest)
         once_remove(m, m->oldest);
-    slots_free(&m->rooms);
-    slots_free(&m->sessions);
+    rooms_free(m);
     free(m);
 }
 

@@ -33,7 +33,7 @@
 #define WS_TURN_BYTES  16384 /* a connection takes at most so much in one step, or so many frames (T09) */
 #define WS_TURN_FRAMES 64
 #define WS_IOV_MOST    1024 /* IOV_MAX of Linux */
-#define WS_EVENTS_MOST 4096
+#define WS_EVENTS_MOST 128  /* in one step: what they need stays in the cache */
 
 struct ws_loop;
 
@@ -146,6 +146,7 @@ struct ws_loop {
     struct ws_readers readers;
     struct ws_pool pool;
     struct ws_group *taped; /* groups with a tape: only from a send to the next flush */
+    bool more;              /* the last wait brought as many events as it takes */
     size_t due_count;
     size_t writing_count;
     uint64_t slow_consumers; /* all in all */

@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "listener.h"
+#include "queue.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,8 @@ static int check_numbers(const struct chatroom_ws_epoll_options *o, struct chatr
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (needed[i].value == 0)
             return complain(error, "%s must not be 0.", needed[i].name);
+    if (o->queue_bytes > WS_QUEUE_MOST)
+        return complain(error, "%s must be less than 1 GiB.", "queue_bytes");
     return CHATROOM_OK;
 }
 
@@ -95,7 +98,7 @@ static int check_files(const struct chatroom_ws_epoll_options *o, struct chatroo
 
         if (!file->path || file->path[0] != '/')
             return complain(error, "The path of a file must begin with \"/\"%s.", "");
-        if (file->size > UINT32_MAX)
+        if (file->size > WS_QUEUE_MOST)
             return complain(error, "The file \"%s\" is too long.", file->path);
         if (size > WS_FILE_FIELDS_MOST || (size > 0 && (size < 2 || strcmp(file->headers + size - 2, "\r\n") != 0)))
             return complain(error, "The headers of \"%s\" are too long or do not end with CRLF.", file->path);

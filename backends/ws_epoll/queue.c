@@ -12,7 +12,7 @@ struct ws_piece {
     const char *bytes; /* not of a tape's: it may grow, and move */
     uint32_t from;     /* where on the tape */
     uint32_t size;
-    bool pong;
+    bool pong, barrier;
 };
 
 size_t ws_queue_charge(size_t size)
@@ -84,28 +84,40 @@ static const char *bytes_of(const struct ws_piece *piece)
 
 /* ---- putting in -------------------------------------------------------------------------------------------------- */
 
+static struct ws_piece *head(const struct ws_queue *queue)
+{
+    return queue->tail ? queue->tail->next : NULL;
+}
+
 static void charge(struct ws_queue *queue, struct ws_pool *pool, size_t octets)
 {
-    queue->charge += octets;
+    queue->charge += (uint32_t)octets;
     pool->charge += octets;
 }
 
 static void discharge(struct ws_queue *queue, struct ws_pool *pool, size_t octets)
 {
-    queue->charge -= octets;
+    queue->charge -= (uint32_t)octets;
     pool->charge -= octets;
 }
 
+/* NULL in front of it: at the beginning. */
 static void insert(struct ws_queue *queue, struct ws_pool *pool, struct ws_piece *piece, struct ws_piece *before)
 {
-    piece->next = before ? before->next : queue->head;
-    if (before)
-        before->next = piece;
-    else
-        queue->head = piece;
-    if (!piece->next)
+    struct ws_piece *left = before ? before : queue->tail;
+
+    piece->next = left ? left->next : piece;
+    if (left)
+        left->next = piece;
+    if (before == queue->tail)
         queue->tail = piece;
     charge(queue, pool, ws_queue_charge(piece->size));
+}
+
+static void set_barrier(struct ws_queue *queue, struct ws_piece *piece)
+{
+    piece->barrier = true;
+    queue->barriers++;
 }
 
 static int append(struct ws_queue *queue, struct ws_pool *pool, struct ws_piece *piece)
@@ -135,7 +147,7 @@ int ws_queue_copy(struct ws_queue *queue, struct ws_pool *pool, chatroom_span oc
         piece->size = (uint32_t)octets.size;
     if (append(queue, pool, piece))
         return CHATROOM_ENOMEM;
-    queue->barrier = piece;
+    set_barrier(queue, piece);
     return CHATROOM_OK;
 }
 
@@ -217,9 +229,15 @@ int ws_queue_close(struct ws_queue *queue, struct ws_pool *pool, uint16_t code, 
  */
 static struct ws_piece *front(const struct ws_queue *queue)
 {
-    if (queue->barrier)
-        return queue->barrier;
-    return queue->offset > 0 ? queue->head : NULL;
+    struct ws_piece *piece = head(queue), *last = queue->offset > 0 ? piece : NULL;
+
+    for (unsigned left = queue->barriers; left > 0; piece = piece->next) {
+        if (!piece->barrier)
+            continue;
+        last = piece;
+        left--;
+    }
+    return last;
 }
 
 static int add_control(struct ws_queue *queue, struct ws_pool *pool, struct ws_piece *piece, bool overtake)
@@ -230,7 +248,7 @@ static int add_control(struct ws_queue *queue, struct ws_pool *pool, struct ws_p
         return CHATROOM_ENOMEM;
     if (overtake)
         insert(queue, pool, piece, front(queue));
-    queue->barrier = piece;
+    set_barrier(queue, piece);
     return CHATROOM_OK;
 }
 
@@ -241,11 +259,14 @@ int ws_queue_ping(struct ws_queue *queue, struct ws_pool *pool, bool overtake)
 
 static struct ws_piece *last_pong(const struct ws_queue *queue)
 {
-    struct ws_piece *last = NULL;
+    struct ws_piece *piece = head(queue), *last = NULL;
 
-    for (struct ws_piece *piece = queue->head; piece; piece = piece == queue->barrier ? NULL : piece->next)
-        if (piece->pong)
-            last = piece;
+    for (unsigned left = queue->pongs; left > 0; piece = piece->next) {
+        if (!piece->pong)
+            continue;
+        last = piece;
+        left--;
+    }
     return last;
 }
 
@@ -282,13 +303,11 @@ static struct iovec octets(const char *bytes, size_t size)
 
 size_t ws_queue_gather(const struct ws_queue *queue, struct iovec *ret_pieces, size_t most)
 {
-    size_t count = 0, following = ws_queue_following(queue);
+    const struct ws_piece *piece = head(queue);
+    size_t count = 0, skip = queue->offset, following = ws_queue_following(queue);
 
-    for (const struct ws_piece *piece = queue->head; piece && count < most; piece = piece->next) {
-        size_t skip = piece == queue->head ? queue->offset : 0;
-
+    for (; piece && count < most; skip = 0, piece = piece == queue->tail ? NULL : piece->next)
         ret_pieces[count++] = octets(bytes_of(piece) + skip, piece->size - skip);
-    }
     if (following > 0 && count < most)
         ret_pieces[count++] = octets(ws_tape_at(ws_group_of(queue->seat)->tape, queue->from), following);
     return count;
@@ -296,15 +315,13 @@ size_t ws_queue_gather(const struct ws_queue *queue, struct iovec *ret_pieces, s
 
 static void pop(struct ws_queue *queue, struct ws_pool *pool)
 {
-    struct ws_piece *piece = queue->head;
+    struct ws_piece *piece = head(queue);
 
-    queue->head = piece->next;
-    if (!queue->head)
+    queue->tail->next = piece->next;
+    if (queue->tail == piece)
         queue->tail = NULL;
-    if (queue->barrier == piece)
-        queue->barrier = NULL;
-    if (piece->pong)
-        queue->pongs--;
+    queue->barriers -= piece->barrier;
+    queue->pongs -= piece->pong;
     discharge(queue, pool, ws_queue_charge(piece->size));
     queue->offset = 0;
     drop(pool, piece);
@@ -312,15 +329,15 @@ static void pop(struct ws_queue *queue, struct ws_pool *pool)
 
 int ws_queue_advance(struct ws_queue *queue, struct ws_pool *pool, size_t written)
 {
-    while (queue->head && written >= queue->head->size - queue->offset) {
-        written -= queue->head->size - queue->offset;
+    while (queue->tail && written >= head(queue)->size - queue->offset) {
+        written -= head(queue)->size - queue->offset;
         pop(queue, pool);
     }
-    if (!queue->head && written == ws_queue_following(queue)) {
+    if (!queue->tail && written == ws_queue_following(queue)) {
         queue->from += (uint32_t)written;
         return CHATROOM_OK;
     }
-    if (!queue->head && ws_queue_leave(queue, pool)) /* so that nothing that is followed has been started */
+    if (!queue->tail && ws_queue_leave(queue, pool)) /* so that nothing that is followed has been started */
         return CHATROOM_ENOMEM;
     queue->offset += (uint32_t)written;
     return CHATROOM_OK;
@@ -331,7 +348,7 @@ void ws_queue_clear(struct ws_queue *queue, struct ws_pool *pool)
     if (queue->seat)
         ws_group_stray(queue->seat);
     queue->seat = NULL;
-    while (queue->head)
+    while (queue->tail)
         pop(queue, pool);
 }
 

@@ -27,15 +27,17 @@ struct ws_pool {
 
 /* All zero is empty; an empty queue holds no memory. */
 struct ws_queue {
-    struct ws_piece *head;
-    struct ws_piece *tail;
-    struct ws_piece *barrier; /* the last piece that nothing overtakes: pongs keep their order; NULL: none is waiting */
+    struct ws_piece *tail;      /* the last; behind it, in a ring, the first */
     struct chatroom_seat *seat; /* in the group whose tape it follows, behind all pieces; NULL: it follows none */
-    size_t charge;
-    uint32_t offset; /* octets of head that are written */
-    uint32_t from;   /* where on the tape */
-    unsigned pongs;  /* of ours that wait */
+    uint32_t charge;
+    uint32_t offset;   /* octets of the first piece that are written */
+    uint32_t from;     /* where on the tape */
+    uint16_t barriers; /* pieces that nothing overtakes: pongs keep their order */
+    uint16_t pongs;    /* of ours that wait */
 };
+
+/* So much of a queue may be charged, or one file be long. */
+#define WS_QUEUE_MOST (UINT32_MAX / 4)
 
 /* What it follows and has not been written, in octets. */
 static inline size_t ws_queue_following(const struct ws_queue *queue)
@@ -45,7 +47,7 @@ static inline size_t ws_queue_following(const struct ws_queue *queue)
 
 static inline bool ws_queue_empty(const struct ws_queue *queue)
 {
-    return queue->head == NULL && ws_queue_following(queue) == 0;
+    return queue->tail == NULL && ws_queue_following(queue) == 0;
 }
 
 /* What a piece with that many octets is charged. */

@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdio.h>
 
+#define PARTS_MOST 32 /* in a turn */
+
 void ws_worker_init(struct ws_worker *worker, struct ws_threaded *transport, size_t output_bytes)
 {
     worker->transport = transport;
@@ -60,14 +62,27 @@ static void tell_owner(struct ws_worker *worker)
         ws_threaded_wake(worker->transport);
 }
 
+/* A part at a time, as a loop looks at it, so that what leaves at the end leaves together. */
+static void take_input(struct ws_worker *worker)
+{
+    struct ws_loop *loop = &worker->loop;
+
+    ws_loop_wait(loop, wait_ms(worker));
+    for (unsigned parts = 1;; parts++) {
+        loop->full = atomic_load(&worker->unheard) >= WS_WAITING_MOST;
+        ws_loop_step(loop, (struct chatroom_now){.mono_ns = clock_of(worker)}, NULL);
+        if (!loop->more || parts == PARTS_MOST)
+            return;
+        ws_loop_wait(loop, 0);
+    }
+}
+
 static void turn(struct ws_worker *worker)
 {
     struct ws_nodes nodes = {NULL, NULL, 0};
     size_t charge;
 
-    ws_loop_wait(&worker->loop, wait_ms(worker));
-    worker->loop.full = atomic_load(&worker->unheard) >= WS_WAITING_MOST;
-    ws_loop_step(&worker->loop, (struct chatroom_now){.mono_ns = clock_of(worker)}, NULL);
+    take_input(worker);
     ws_mailbox_take(&worker->in, &nodes, false);
     charge = nodes.charge;
     ws_nodes_run(&nodes);

@@ -169,6 +169,11 @@ static void flush(void *self)
     ws_loop_flush(&((struct ws_transport *)self)->loop);
 }
 
+static bool more(void *self)
+{
+    return ((struct ws_transport *)self)->loop.more;
+}
+
 static size_t due(void *self)
 {
     return ((struct ws_transport *)self)->loop.due_count;
@@ -218,6 +223,7 @@ static const struct chatroom_transport_ops ops = {
     .fd = epoll_of,
     .deadline = deadline,
     .step = step,
+    .more = more,
     .flush = flush,
     .due = due,
     .wake = wake,

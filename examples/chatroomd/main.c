@@ -11,6 +11,9 @@
 #include <chatroom/backend/lmdb.h>
 #include <chatroom/backend/memory.h>
 #include <chatroom/backend/ws_epoll.h>
+#ifdef CHATROOM_ICU
+#include <chatroom/backend/names_icu.h>
+#endif
 #include <chatroom/chatroom.h>
 
 #include <signal.h>
@@ -172,6 +175,35 @@ static int bind_routes(struct server *s)
     return chatroom_chat(s->chatroom, &chat);
 }
 
+/* T20: look-alike names. Without ICU they are as many names, and say_names() says so. */
+#ifdef CHATROOM_ICU
+static int bind_names(struct server *s, struct chatroom_error *error)
+{
+    struct chatroom_names names;
+    int result = chatroom_names_icu(&names, error);
+
+    if (result == CHATROOM_OK)
+        chatroom_set_names(s->chatroom, &names);
+    return result;
+}
+
+static void say_names(void)
+{
+}
+#else
+static int bind_names(struct server *s, struct chatroom_error *error)
+{
+    (void)s;
+    (void)error;
+    return CHATROOM_OK;
+}
+
+static void say_names(void)
+{
+    printf("Names that look alike are not kept apart: built without ICU\n");
+}
+#endif
+
 /* With an error, what was made is released by server_fini(). */
 static int make(struct server *s, struct chatroom_error *error)
 {
@@ -192,6 +224,8 @@ static int make(struct server *s, struct chatroom_error *error)
     config.stage = s->options.stage;
     set_limits(&s->options, &config.limits);
     result = chatroom_new(&config, &s->chatroom, error);
+    if (result == CHATROOM_OK)
+        result = bind_names(s, error);
     return result == CHATROOM_OK ? bind_routes(s) : result;
 }
 
@@ -251,6 +285,7 @@ static void say_start(struct server *s)
 
     printf("chatroomd %s\n", chatroom_version());
     say_store(s);
+    say_names();
     for (size_t i = 0; chatroom_ws_epoll_address(&s->transport, i, address, sizeof address) == CHATROOM_OK; i++)
         say_address(s, address);
     fflush(stdout);

@@ -16,6 +16,7 @@
 #include <chatroom/host.h>
 #include <chatroom/instance.h>
 #include <chatroom/json.h>
+#include <chatroom/names.h>
 #include <chatroom/request.h>
 #include <chatroom/room.h>
 

@@ -125,15 +125,21 @@ CHATROOM_API int chatroom_request_tell(chatroom_request *request, chatroom_span 
 /* Closes this connection after what was sent to it. Errors: EINVAL a code that may not be sent, or a reason above 123 bytes. */
 CHATROOM_API int chatroom_request_close(chatroom_request *request, uint16_t code, chatroom_span reason);
 
-/* Names the session; stored with it. Copies; 1 to 256 bytes of UTF-8. Errors: EINVAL, ENOMEM. */
+/*
+ * Names the session; stored with it. Copies; 1 to 256 bytes of UTF-8. Errors: EINVAL, ENOMEM, EALIKE another session's name
+ * looks like it (names.h).
+ */
 CHATROOM_API int chatroom_request_set_name(chatroom_request *request, chatroom_span name);
 
-/* Makes a room; name is 1 to 256 bytes of UTF-8. Atomic: of two, one fails. Errors: EEXIST, EINVAL, ETOOBIG too many rooms, ENOMEM. */
+/*
+ * Makes a room; name is 1 to 256 bytes of UTF-8. Atomic: of two, one fails. Errors: EEXIST, EINVAL, ETOOBIG too many rooms,
+ * ENOMEM, EALIKE another room's name looks like it (names.h).
+ */
 CHATROOM_API int chatroom_request_create_room(chatroom_request *request, chatroom_span room);
 
 /*
  * Takes the session into a room, which is made if it does not exist. Already a member: no effect, CHATROOM_OK.
- * Errors: EINVAL, ETOOBIG too many rooms or members, ENOMEM, EGONE on $disconnect.
+ * Errors: EINVAL, ETOOBIG too many rooms or members, ENOMEM, EALIKE as above, EGONE on $disconnect.
  */
 CHATROOM_API int chatroom_request_join(chatroom_request *request, chatroom_span room);
 

@@ -143,6 +143,12 @@ struct chatroom_transport_ops {
     /* Must. Collects what has happened and calls up; does not wait. */
     void (*step)(void *self, struct chatroom_now now);
 
+    /*
+     * May. True when the last step() left others' input unread, because it looks at so many a time: the core works off what
+     * came and calls step() again, a few times, before the tick is over.
+     */
+    bool (*more)(void *self);
+
     /* May. The tick is over: write what is due. */
     void (*flush)(void *self);
 
@@ -163,7 +169,8 @@ struct chatroom_transport_ops {
     bool (*busy)(void *self);
 
     /*
-     * Must. Ends every connection without a word and releases self. The last call; also after a failed open(), or without one.
+     * Must. Ends every connection without a word to the peer, reports each that the core knows with chatroom_transport_closed(),
+     * and releases self. The last call; also after a failed open(), or without one.
      * The core has taken every peer out of its groups and freed them.
      */
     void (*close_all)(void *self);

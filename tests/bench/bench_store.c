@@ -1,15 +1,22 @@
 /*
- * bench_store.c: what the lmdb store alone can carry. bench_store DIRECTORY [MESSAGES [BATCHES]]
+ * bench_store.c: what a store alone can carry. bench_store [--json] memory|lmdb DIRECTORY [MESSAGES [BATCHES]]
  *
- * Entries of 200 bytes to 1,000 rooms at random, 512 a flush, every commit synced, at most BATCHES of 512 waiting.
- * Prints messages a second and what each costs in CPU time of the whole process, this driver included.
+ * Entries of 200 bytes to 1,000 rooms at random, 512 a flush, at most BATCHES of 512 waiting; lmdb works in a new
+ * folder inside DIRECTORY and syncs every commit. Prints messages a second and what each costs in CPU time of the whole
+ * process, this driver included, and in allocations.
  */
 #include <chatroom/backend/lmdb.h>
+#include <chatroom/backend/memory.h>
 
+#include "count.h"
+
+#include <dirent.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { ROOMS = 1000, BATCH = 512, ENTRY = 200 };
 
@@ -109,7 +116,8 @@ static void send_batch(const struct chatroom_store *store, struct batch *batch, 
             exit(1);
         }
     }
-    store->ops->flush(store->self);
+    if (store->ops->flush)
+        store->ops->flush(store->self);
 }
 
 static double seconds(clockid_t clock)
@@ -120,10 +128,14 @@ static double seconds(clockid_t clock)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void run(const struct chatroom_store *store, struct batch *batches, size_t in_flight, size_t count)
+struct cost {
+    double seconds, cpu, allocations;
+};
+
+static struct cost run(const struct chatroom_store *store, struct batch *batches, size_t in_flight, size_t count)
 {
     double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
-    double messages = (double)count * BATCH;
+    uint64_t allocations = count_calls();
 
     for (size_t i = 0; i < count; i++) {
         struct batch *batch = &batches[i % in_flight];
@@ -134,38 +146,81 @@ static void run(const struct chatroom_store *store, struct batch *batches, size_
     }
     for (size_t i = count < in_flight ? 0 : count - in_flight; i < count; i++)
         sem_wait(&batches[i % in_flight].over);
-    wall = seconds(CLOCK_MONOTONIC) - wall;
-    cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    printf("%.0f messages in %.2f s: %.0f a second, %.2f us CPU each, %zu x %d waiting\n", messages, wall,
-           messages / wall, cpu * 1e6 / messages, in_flight, BATCH);
+    return (struct cost){seconds(CLOCK_MONOTONIC) - wall, seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu,
+                         (double)(count_calls() - allocations)};
+}
+
+static void print(bool json, const char *name, const struct cost *cost, double messages)
+{
+    printf(json ? "{\"store\":\"%s\",\"per_s\":%.0f,\"cpu_us\":%.3f,\"allocations\":%.2f}\n"
+                : "append to %s: %.0f messages a second, %.2f us CPU and %.2f allocations each\n",
+           name, messages / cost->seconds, cost->cpu * 1e6 / messages, cost->allocations / messages);
+}
+
+static int make_store(const char *name, const char *directory, struct chatroom_store *ret_store,
+                      struct chatroom_error *error)
+{
+    if (strcmp(name, "memory") == 0)
+        return chatroom_memory_store(ret_store);
+    return chatroom_lmdb_store(directory, NULL, ret_store, error);
+}
+
+static void make_rooms(const struct chatroom_store *store, struct batch *batch)
+{
+    for (int i = 0; i < ROOMS; i++)
+        snprintf(names[i], sizeof names[i], "room-%d", i);
+    memset(entry, 'e', sizeof entry);
+    for (unsigned first = 0; first < ROOMS; first += BATCH) {
+        send_batch(store, batch, true, first);
+        sem_wait(&batch->over);
+    }
+}
+
+/* A store of this size is not left lying about. Whatever is in the way of that does not change what was measured. */
+static void remove_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    struct dirent *found;
+
+    while (folder && (found = readdir(folder)))
+        (void)unlinkat(dirfd(folder), found->d_name, 0);
+    if (folder)
+        closedir(folder);
+    (void)rmdir(path);
 }
 
 int main(int argc, char **argv)
 {
+    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    char **words = argv + json;
+    int count = argc - json;
     struct chatroom_store store;
-    struct chatroom_error error;
-    size_t messages = argc > 2 ? (size_t)atol(argv[2]) : 1000000, in_flight = argc > 3 ? (size_t)atol(argv[3]) : 8;
+    struct chatroom_error error = {0};
+    char folder[4096];
+    size_t messages = count > 3 ? (size_t)atol(words[3]) : 500000, in_flight = count > 4 ? (size_t)atol(words[4]) : 8;
     struct batch *batches = calloc(in_flight ? in_flight : 1, sizeof *batches);
+    struct cost cost;
 
-    if (argc < 2 || in_flight < 1 || in_flight > 64 || !batches) {
-        fputs("usage: bench_store DIRECTORY [MESSAGES [BATCHES]]\n", stderr);
+    if (count < 3 || messages < BATCH || in_flight < 1 || in_flight > 64 || !batches) {
+        fputs("usage: bench_store [--json] memory|lmdb DIRECTORY [MESSAGES [BATCHES]]\n", stderr);
         return 2;
     }
-    for (int i = 0; i < ROOMS; i++)
-        snprintf(names[i], sizeof names[i], "room-%d", i);
     for (size_t i = 0; i < in_flight; i++)
         sem_init(&batches[i].over, 0, 0);
-    memset(entry, 'e', sizeof entry);
-    if (chatroom_lmdb_store(argv[1], NULL, &store, &error) || store.ops->open(store.self, NULL, &error)) {
+    snprintf(folder, sizeof folder, "%s/bench-store-XXXXXX", words[2]);
+    if (!mkdtemp(folder)) {
+        perror(folder);
+        return 1;
+    }
+    if (make_store(words[1], folder, &store, &error) || store.ops->open(store.self, NULL, &error)) {
         fprintf(stderr, "%s\n", error.text);
         return 1;
     }
-    for (unsigned first = 0; first < ROOMS; first += BATCH) {
-        send_batch(&store, &batches[0], true, first);
-        sem_wait(&batches[0].over);
-    }
-    run(&store, batches, in_flight, messages / BATCH);
+    make_rooms(&store, &batches[0]);
+    cost = run(&store, batches, in_flight, messages / BATCH);
+    print(json, words[1], &cost, (double)(messages / BATCH * BATCH));
     store.ops->close(store.self);
+    remove_folder(folder);
     free(batches);
     return 0;
 }

@@ -128,7 +128,8 @@ static uint64_t clock_of(const struct chatroom_transport_port *port)
 
 static int wait_for(const struct chatroom_transport_port *port, int wait_ms, uint64_t now)
 {
-    uint64_t due = port->transport.ops->deadline(port->transport.self);
+    const struct chatroom_transport *transport = &port->transport;
+    uint64_t due = transport->ops->deadline ? transport->ops->deadline(transport->self) : CHATROOM_NEVER;
 
     if (due <= now)
         return 0;
@@ -137,10 +138,12 @@ static int wait_for(const struct chatroom_transport_port *port, int wait_ms, uin
 
 void port_turn(struct chatroom_transport_port *port, int wait_ms)
 {
-    struct pollfd ready = {.fd = port->transport.ops->fd(port->transport.self), .events = POLLIN};
+    const struct chatroom_transport *transport = &port->transport;
+    struct pollfd ready = {.fd = transport->ops->fd ? transport->ops->fd(transport->self) : -1, .events = POLLIN};
 
     poll(&ready, 1, wait_for(port, wait_ms, clock_of(port)));
     port->now.mono_ns = clock_of(port);
-    port->transport.ops->step(port->transport.self, port->now);
-    port->transport.ops->flush(port->transport.self);
+    transport->ops->step(transport->self, port->now);
+    if (transport->ops->flush)
+        transport->ops->flush(transport->self);
 }

@@ -2,6 +2,7 @@
  * transport_suite.h: what transport.h promises, asked of any transport through a client of its kind.
  *
  * The client lives in the same thread as the transport, so nothing of it may wait: the suite lets both work in turn.
+ * docs/writing-a-transport.md says how to run it on a transport of your own.
  */
 #ifndef TRANSPORT_SUITE_H
 #define TRANSPORT_SUITE_H

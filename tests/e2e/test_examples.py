@@ -2,6 +2,7 @@
 import asyncio
 import json
 import os
+import socket
 import sys
 import tempfile
 import unittest
@@ -15,8 +16,8 @@ from harness import PATIENCE, Server
 class Program(Server):
     """An example, which says on its standard error where it listens."""
 
-    def __init__(self, variable, *arguments):
-        super().__init__(variable, r"ws://127\.0\.0\.1:(\d+)/", arguments)
+    def __init__(self, variable, *arguments, pattern=r"ws://127\.0\.0\.1:(\d+)/"):
+        super().__init__(variable, pattern, arguments)
         self.command = ["sh", "-c", 'exec "$@" 2>&1', "sh", *self.command]
 
     @property
@@ -113,6 +114,57 @@ class Routes(unittest.IsolatedAsyncioTestCase):
     async def test_a_client_that_does_not_wait(self):
         async with Conversation(self.url()) as ann:
             await ann.say("work", n=30)
+
+
+class Packets:
+    """A client of own_transport.c: a letter and what belongs to it."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(10 * PATIENCE)
+        self.socket.connect(path)
+
+    def take(self):
+        packet = self.socket.recv(1 << 18)
+        return packet[:1].decode(), packet[1:]
+
+    def say(self, action, value):
+        self.socket.send(b"T" + json.dumps({"action": action, "value": value}).encode())
+
+    def hear(self):
+        letter, rest = self.take()
+        return json.loads(rest) if letter == "T" else letter
+
+
+class OwnTransport(unittest.TestCase):
+    def test_two_chat_and_are_told_of_the_end(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "socket1")
+            server = Program("OWN_TRANSPORT", path, pattern=r"chat at .*socket(1)\n").start()
+            try:
+                ann, bob = Packets(path), Packets(path)
+                for one, name in ((ann, "ann"), (bob, "bob")):
+                    self.assertEqual(one.take(), ("O", b""))
+                    one.say("register", name)
+                    self.assertEqual(one.hear()["type"], "signup")
+                ann.say("new-room", "den")
+                self.assertEqual([ann.hear().get("message"), ann.hear().get("transactWrite")], ["den", "SUCCESS"])
+                self.assertEqual(bob.hear()["message"], "den")
+                bob.say("join-room", "den")
+                self.assertEqual(bob.hear()["scanStatus"], "EMPTY")
+                bob.say("dispatch", "hi")
+                for one in (ann, bob):
+                    self.assertEqual(one.hear()["message"], "hi")
+                ann.socket.send(b"T\xff")
+                self.assertEqual(ann.take(), ("C", (1007).to_bytes(2, "big") + b"not a packet of this protocol"))
+                self.assertEqual(ann.socket.recv(1), b"")
+                self.assertEqual(server.stop(), 0)
+                self.assertEqual(bob.take(), ("C", (1001).to_bytes(2, "big") + b"Going away"))
+                for one in (ann, bob):
+                    one.socket.close()
+            finally:
+                server.finish()
+            self.assertEqual(os.listdir(folder), [])
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import PATIENCE, Chatroomd, Client
 
 NOISE = ("single-room", "delete-room")
-CODES = {"bad_json", "ambiguous", "no_action", "unknown_action", "wrong_type", "no_value", "bad_name", "bad_room", "not_registered",
-         "wrong_name", "wrong_room", "no_room", "room_exists", "too_many_rooms", "room_full", "rate_limited", "busy", "storage_full",
-         "storage_failed", "outcome_unknown", "closing", "out_of_memory", "timeout"}
+CODES = {"bad_json", "ambiguous", "no_action", "unknown_action", "wrong_type", "no_value", "bad_name", "bad_room",
+         "not_registered", "wrong_name", "wrong_room", "no_room", "room_exists", "look_alike_name", "too_many_rooms",
+         "room_full", "rate_limited", "busy", "storage_full", "storage_failed", "outcome_unknown", "closing", "out_of_memory",
+         "timeout"}
 NOT_STRINGS = (1, -1.5, True, False, [], {}, ["a"], {"a": "b"})
 
 

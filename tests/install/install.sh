@@ -12,7 +12,8 @@ trap 'rm -rf "$work"' EXIT
 
 meson install -C "$build" --no-rebuild --destdir "$work/shared" >/dev/null
 cp -a "$work/shared" "$work/static"
-find "$work/static" -name 'libchatroom.so*' -delete
+find "$work/static" -name 'libchatroom*.so*' -delete
+[ -z "$(find "$work/shared" -name chatroom-icu.pc)" ] || sources+=("$3"/tests/install/consumer_icu.c)
 
 fail() {
     echo "$*" >&2
@@ -43,7 +44,7 @@ build_one() { # shared or static, source, command
 }
 
 is_shared() {
-    [[ $(readelf --dynamic "$folder/$name") == *libchatroom.so* ]]
+    [[ $(readelf --dynamic "$folder/$name") == *libchatroom*.so* ]]
 }
 
 # It starts: whatever it makes of --help, the loader finds all it needs and it does not crash.
@@ -70,3 +71,6 @@ done
 
 [ "$(cat "$work/shared-consumer/output")" = "$version" ] || fail "the shared library says another version"
 [ "$(cat "$work/static-consumer/output")" = "$version" ] || fail "the static library says another version"
+for kind in shared static; do
+    [ ! -d "$work/$kind-consumer_icu" ] || [ "$(cat "$work/$kind-consumer_icu/output")" = ann ] || fail "$kind: no name came out"
+done

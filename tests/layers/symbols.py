@@ -1,6 +1,7 @@
 """
-What the binaries may need and show. Usage: symbols.py STATIC_LIBRARY SHARED_LIBRARY INCLUDE; prints every symbol that breaks
-a rule.
+What the binaries may need and show. Usage: symbols.py STATIC_LIBRARY SHARED_LIBRARY INCLUDE [OTHERS_HEADER]...; prints every
+symbol that breaks a rule. INCLUDE is the folder of the public headers, of which OTHERS_HEADER belong to another library; for
+such a library it is its header.
 
 The core, whose objects have names that begin with src_, needs nothing from below but memory and has no state of its own;
 no backend needs what the core hides, nor another backend's; the shared library shows chatroom_* and nothing else, and all that the public headers declare.
@@ -42,7 +43,7 @@ def objects(library):
 
 def part_of(name):
     """src, or the folder of a backend."""
-    found = re.match(r'(src)_|backends_([a-z]+(?:_epoll)?)_', name)
+    found = re.match(r'(src)_|backends_([a-z]+(?:_epoll|_icu)?)_', name)
     return found and (found[1] or found[2])
 
 
@@ -55,17 +56,19 @@ def state(defined):
                   if kind == 'C' or section.startswith('.') and not READ_ONLY.match(section))
 
 
-def declared(include):
-    for header in sorted(pathlib.Path(include).rglob('*.h')):
+def declared(include, others):
+    """What the headers of the library declare: all in a folder but the others, or the one header."""
+    include = pathlib.Path(include)
+    for header in sorted(set(include.rglob('*.h') if include.is_dir() else [include]) - {pathlib.Path(p) for p in others}):
         yield from re.findall(r'^CHATROOM_API[^;(]*?\b(\w+)\(', header.read_text(), re.M)
 
 
-def check(static_library, shared_library, include):
+def check(static_library, shared_library, include, *others):
     complaints = []
     members = objects(static_library)
     homes = {symbol: part_of(name) for name, (defined, _) in members.items()
              for symbol, (kind, _) in defined.items() if kind.isupper()}
-    if 'src' not in homes.values():
+    if pathlib.Path(include).is_dir() and 'src' not in homes.values():
         complaints.append('%s: no object of the core' % static_library)
     for name, (defined, undefined) in sorted(members.items()):
         home = part_of(name)
@@ -80,11 +83,11 @@ def check(static_library, shared_library, include):
     exported = {line.split()[0] for line in
                 nm('--dynamic', '--defined-only', '--format=posix', shared_library).splitlines()}
     complaints += ['%s: exports %s' % (shared_library, name) for name in sorted(exported) if not name.startswith('chatroom_')]
-    complaints += ['%s: lacks %s' % (shared_library, name) for name in declared(include) if name not in exported]
+    complaints += ['%s: lacks %s' % (shared_library, name) for name in declared(include, others) if name not in exported]
     return complaints
 
 
 if __name__ == '__main__':
-    found = check(sys.argv[1], sys.argv[2], sys.argv[3])
+    found = check(*sys.argv[1:])
     print('\n'.join(found))
     sys.exit(1 if found else 0)

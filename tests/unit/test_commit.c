@@ -108,6 +108,7 @@ static void end(struct fixture *f)
     assert_int_equal(f->connection->activity->barriers, 0);
     cr_activity_end(f->connection);
     cr_free(&f->c.alloc, f->connection, sizeof *f->connection);
+    cr_activity_free_spares(&f->c);
     assert_int_equal(blocks, 0);
 }
 

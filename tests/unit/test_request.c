@@ -58,6 +58,7 @@ static void end(struct fixture *f)
     cr_rooms_free(&f->c);
     cr_activity_end(f->connection);
     cr_free(&f->c.alloc, f->connection, sizeof *f->connection);
+    cr_activity_free_spares(&f->c);
     assert_int_equal(blocks, 0);
 }
 
