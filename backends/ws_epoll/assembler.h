@@ -27,6 +27,7 @@ enum ws_event_kind {
     WS_CLOSE,
     WS_FAIL,      /* the peer broke a rule: answer with a Close of this code, feed nothing more */
     WS_NO_MEMORY, /* the same, without an answer */
+    WS_END,       /* of the input; nothing that an assembler says */
 };
 
 struct ws_event {

@@ -1,5 +1,5 @@
 /*
- * connection.h: one connection, from accept() to the end, and the transport that all of them share.
+ * connection.h: one connection, from accept() to the end, and the loop that it shares with others.
  *
  *     HEAD -> OPENING -> OPEN -> CLOSING -> LINGER -> DEAD
  *
@@ -11,18 +11,21 @@
  * Nothing is told to the core from inside an op: what goes wrong there is noted with ws_connection_lose() and told by
  * the next step. A record is freed when no list names it any more.
  *
+ * A loop belongs to one thread and knows no other. Without threads there is one, the owner's, which calls the core;
+ * with threads there are several, and what they tell goes through mailboxes (worker.h). They do not know which: whoever
+ * made the loop gave it a table of where to tell things, struct ws_up.
+ *
  *     connection.c  life and death, deadlines       input.c  octets that come, frames that came
  *     http.c        the request head, its answer    output.c what is queued, and when it is written
  */
 #ifndef WS_CONNECTION_H
 #define WS_CONNECTION_H
 
-#include "address.h"
 #include "assembler.h"
 #include "handshake.h"
-#include "listener.h"
 #include "options.h"
 #include "queue.h"
+#include "source.h"
 #include "timer.h"
 
 #include <sys/epoll.h>
@@ -31,6 +34,8 @@
 #define WS_TURN_FRAMES 64
 #define WS_IOV_MOST    1024 /* IOV_MAX of Linux */
 #define WS_EVENTS_MOST 128  /* in one step: what they need stays in the cache */
+
+struct ws_loop;
 
 enum ws_state {
     WS_HEAD,    /* the request head is not complete */
@@ -74,8 +79,10 @@ struct ws_connection {
     uint8_t lost;
     uint8_t interest; /* what epoll watches */
     bool listed[WS_LISTS];
-    bool opening; /* counted as such */
-    bool refused; /* counted as such */
+    bool opening; /* counted as such at the door; without threads */
+    bool refused; /* the same */
+    bool named;   /* by another thread: it is not freed until ws_connection_forget() */
+    bool told;    /* the core was given a message, and its answer may be on its way */
     bool input_ended;
     bool output_ended;
     bool pinged;   /* and it has not been heard of since */
@@ -83,15 +90,15 @@ struct ws_connection {
     bool writable; /* ... and now epoll says that it can */
     uint16_t close_code;
     int fd;
-    uint32_t drained;          /* octets thrown away */
-    chatroom_connection *core; /* NULL: the core does not know it, or not any more */
+    uint32_t drained; /* octets thrown away */
+    void *core;       /* how the core is told of it; NULL: the core does not know it, or not any more */
+    void *pass;       /* of whoever let it in: an address, or a remote */
     struct ws_queue out;
     struct ws_assembler in;
     struct ws_held *held;
     struct ws_event *postponed; /* to the next step: it comes before what is held */
     struct ws_timer timer;
     struct ws_connection *next[WS_LISTS];
-    struct ws_address *address;
     struct ws_farewell *farewell;
     uint64_t since;       /* it was accepted, is open, closes, or the last output was written */
     uint64_t heard_at;    /* anything came */
@@ -102,35 +109,47 @@ struct ws_connection {
     uint64_t pings_full;  /* when its bucket of pings is full again */
 };
 
-struct ws_transport {
-    struct chatroom_ws_epoll_options options;
+/* Where a loop tells what happens. All are called from a step, with the core's name where it knows the connection. */
+struct ws_up {
+    /* As chatroom_transport_opening(); ret_core may be left alone when ws_http_accept() has said no meanwhile. */
+    int (*opening)(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_request_head *head,
+                   void **ret_core);
+    /* Out of memory for it: the connection is lost. */
+    void (*message)(struct ws_loop *loop, struct ws_connection *c, enum chatroom_message_kind kind,
+                    chatroom_span message);
+    void (*closed)(struct ws_loop *loop, void *core, uint16_t code, chatroom_span reason, enum chatroom_party by);
+    /* Its descriptor is closed: what is counted for c->pass, opening and refused is not there any more. */
+    void (*left)(struct ws_loop *loop, struct ws_connection *c);
+    /* About c, which is named in it. */
+    void (*log)(struct ws_loop *loop, enum chatroom_log_level level, const char *event, const struct ws_connection *c,
+                const struct chatroom_log_field *fields, size_t count);
+    /*
+     * NULL: the core's answers to messages are here when the step is over. Else c->told says that they may be on their
+     * way, and ws_input_go_on() follows when they are here.
+     */
+    void (*fence)(struct ws_loop *loop, struct ws_connection *c);
+};
+
+struct ws_loop {
+    const struct ws_up *up;
+    const struct chatroom_ws_epoll_options *options;
     struct ws_limits limits;
     struct ws_origins origins;
-    chatroom_transport_port *port;
+    size_t output_bytes;     /* of all of its connections: beyond it the one with the most is reset */
     struct chatroom_now now; /* of the last step */
     int epoll;
-    int reserve; /* a descriptor to give up when there are no others */
     int wake_fd;
     struct ws_source wake;
-    struct ws_listener *listeners;
-    size_t listener_count;
-    uint64_t accept_again;  /* when listeners are watched again; CHATROOM_NEVER: they are */
-    uint64_t shortage_over; /* when it is told that descriptors suffice again; CHATROOM_NEVER: they do */
-    uint64_t connects_full; /* when the bucket of connects is full again */
-    uint64_t refusals_logged_at;
+    bool full;               /* what was told has not been heard, and it is much: no input is taken */
     struct ws_timers timers; /* one of each connection: it is also the list of all */
     struct ws_connection *lists[WS_LISTS];
     struct ws_readers readers;
     struct ws_pool pool;
-    struct ws_group *taped; /* groups with a tape: only from a send to the next flush() */
-    struct ws_addresses addresses;
-    size_t opening_count;
-    size_t refused_count;
-    bool more; /* the last step saw as many events as it takes */
+    struct ws_group *taped; /* groups with a tape: only from a send to the next flush */
     size_t due_count;
     size_t writing_count;
-    uint64_t refusals;       /* all in all */
-    uint64_t slow_consumers; /* the same */
+    uint64_t slow_consumers; /* all in all */
+    size_t event_count; /* of the last wait */
     struct iovec pieces[WS_IOV_MOST];
     struct epoll_event events[WS_EVENTS_MOST];
     uint8_t input[WS_TURN_BYTES];
@@ -148,72 +167,78 @@ static inline uint64_t ws_after(uint64_t from, uint64_t ms)
 
 /* ---- connection.c ------------------------------------------------------------------------------------------------ */
 
-/* Takes fd over, and the count at the address. Out of memory: it is closed. */
-void ws_connection_new(struct ws_transport *t, int fd, struct ws_address *address);
-/* Takes fd over, says no, and closes it when the peer has had time to hear it. */
-void ws_connection_refuse(struct ws_transport *t, int fd, uint16_t status, const char *message);
+/* Takes fd over. NULL: out of memory, it is closed, and nothing is told. */
+struct ws_connection *ws_connection_new(struct ws_loop *loop, int fd, void *pass);
 
-void ws_list_add(struct ws_transport *t, struct ws_connection *c, enum ws_list_name list);
+void ws_list_add(struct ws_loop *loop, struct ws_connection *c, enum ws_list_name list);
 /* Takes the whole list; ws_list_pop() then takes one after the other off it. NULL at the end. */
-struct ws_connection *ws_list_take(struct ws_transport *t, enum ws_list_name list);
+struct ws_connection *ws_list_take(struct ws_loop *loop, enum ws_list_name list);
 struct ws_connection *ws_list_pop(struct ws_connection **list, enum ws_list_name name);
 
 /* From an op or a step: the next step ends it. */
-void ws_connection_lose(struct ws_transport *t, struct ws_connection *c, enum ws_loss loss);
+void ws_connection_lose(struct ws_loop *loop, struct ws_connection *c, enum ws_loss loss);
 
 /* Tells the core that it is over. From a step. No effect if it does not know it. */
-void ws_connection_report(struct ws_connection *c, uint16_t code, chatroom_span reason, enum chatroom_party by);
+void ws_connection_report(struct ws_loop *loop, struct ws_connection *c, uint16_t code, chatroom_span reason,
+                          enum chatroom_party by);
 /* The same when the core had closed it. */
-void ws_connection_report_farewell(struct ws_connection *c);
+void ws_connection_report_farewell(struct ws_loop *loop, struct ws_connection *c);
 
 /* Only our output is left to do; see above. */
-void ws_connection_linger(struct ws_transport *t, struct ws_connection *c);
+void ws_connection_linger(struct ws_loop *loop, struct ws_connection *c);
 
 /* Fails it (RFC 6455, 7.1.7): a Close with that code, told to the core, nothing more is read. From a step. */
-void ws_connection_fail(struct ws_transport *t, struct ws_connection *c, uint16_t code, chatroom_span reason);
+void ws_connection_fail(struct ws_loop *loop, struct ws_connection *c, uint16_t code, chatroom_span reason);
 
 /* Ends it now; tells the core 1006 if it still knows it. From a step, or when the core does not know it. */
-void ws_connection_end(struct ws_transport *t, struct ws_connection *c, bool reset);
+void ws_connection_end(struct ws_loop *loop, struct ws_connection *c, bool reset);
 
 /* Makes sure that the connection is looked at when its next deadline passes. */
-void ws_connection_schedule(struct ws_transport *t, struct ws_connection *c);
+void ws_connection_schedule(struct ws_loop *loop, struct ws_connection *c);
 /* Its timer has rung: does what is due. */
-void ws_connection_expire(struct ws_transport *t, struct ws_connection *c);
+void ws_connection_expire(struct ws_loop *loop, struct ws_connection *c);
 
-void ws_connections_end_lost(struct ws_transport *t);
-void ws_connections_bury(struct ws_transport *t);
+/* No other thread names it any more, nor does the caller. */
+void ws_connection_forget(struct ws_loop *loop, struct ws_connection *c);
+
+void ws_connections_end_lost(struct ws_loop *loop);
+void ws_connections_bury(struct ws_loop *loop);
 
 /* ---- http.c ------------------------------------------------------------------------------------------------------ */
 
 /* The next octets of a request head. */
-void ws_http_input(struct ws_transport *t, struct ws_connection *c, const uint8_t *bytes, size_t size);
+void ws_http_input(struct ws_loop *loop, struct ws_connection *c, const uint8_t *bytes, size_t size);
 /* The core has decided. */
-void ws_http_accept(struct ws_transport *t, struct ws_connection *c, const struct chatroom_answer *answer);
+void ws_http_accept(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_answer *answer);
+/* The core takes no more. */
+void ws_http_busy(struct ws_loop *loop, struct ws_connection *c);
 /* An answer of our own, and the end. */
-void ws_http_refuse(struct ws_transport *t, struct ws_connection *c, struct ws_refusal refusal, bool head_only);
+void ws_http_refuse(struct ws_loop *loop, struct ws_connection *c, struct ws_refusal refusal, bool head_only);
 
 /* ---- input.c ----------------------------------------------------------------------------------------------------- */
 
 /* epoll says that there is something. */
-void ws_input_event(struct ws_transport *t, struct ws_connection *c, uint32_t events);
+void ws_input_event(struct ws_loop *loop, struct ws_connection *c, uint32_t events);
 /* Goes on with what is postponed, then with what is held. */
-void ws_input_held(struct ws_transport *t, struct ws_connection *c);
+void ws_input_held(struct ws_loop *loop, struct ws_connection *c);
+/* The answers to what the core was told are here: see struct ws_up. */
+void ws_input_go_on(struct ws_loop *loop, struct ws_connection *c);
 
 /* ---- output.c ---------------------------------------------------------------------------------------------------- */
 
 /* As the op of that name. */
-int ws_output_send(struct ws_transport *t, struct ws_connection *c, chatroom_frame *frame);
-void ws_output_close(struct ws_transport *t, struct ws_connection *c, uint16_t code, chatroom_span reason);
+int ws_output_send(struct ws_loop *loop, struct ws_connection *c, chatroom_frame *frame);
+void ws_output_close(struct ws_loop *loop, struct ws_connection *c, uint16_t code, chatroom_span reason);
 
 /* Puts the frame on the group's tape. Whoever cannot take it is lost: a member must not miss a frame and stay. */
-void ws_output_send_group(struct ws_transport *t, struct ws_group *group, chatroom_frame *frame);
-void ws_output_leave_group(struct ws_transport *t, struct ws_connection *c, struct chatroom_seat *seat);
+void ws_output_send_group(struct ws_loop *loop, struct ws_group *group, chatroom_frame *frame);
+void ws_output_leave_group(struct ws_loop *loop, struct ws_connection *c, struct chatroom_seat *seat);
 void ws_output_free_group(struct ws_group *group);
 
 /* Something was queued, or what epoll should watch has changed: the flush looks after it. */
-void ws_output_due(struct ws_transport *t, struct ws_connection *c);
+void ws_output_due(struct ws_loop *loop, struct ws_connection *c);
 /* The end of a tick: writes what is due, and does what follows from it. */
-void ws_output_flush(struct ws_transport *t);
+void ws_output_flush(struct ws_loop *loop);
 
 /* Does its output wait for the peer to read? Then control frames may overtake data. */
 static inline bool ws_blocked(const struct ws_connection *c)
@@ -222,6 +247,6 @@ static inline bool ws_blocked(const struct ws_connection *c)
 }
 
 /* Is its input wanted now? */
-bool ws_reads(const struct ws_transport *t, const struct ws_connection *c);
+bool ws_reads(const struct ws_loop *loop, const struct ws_connection *c);
 
 #endif

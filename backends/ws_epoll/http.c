@@ -1,4 +1,6 @@
+#include "address.h"
 #include "connection.h"
+#include "listener.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -44,7 +46,7 @@ static const char *phrase(unsigned status)
  * Queues an answer, and the connection has done its work. fields are whole lines; the body is copied, or a file's,
  * which lasts.
  */
-static void answer(struct ws_transport *t, struct ws_connection *c, unsigned status, const char *fields,
+static void answer(struct ws_loop *loop, struct ws_connection *c, unsigned status, const char *fields,
                    chatroom_span body, bool lasting, bool head_only)
 {
     char head[HEAD_MOST];
@@ -55,31 +57,31 @@ static void answer(struct ws_transport *t, struct ws_connection *c, unsigned sta
     int rc = CHATROOM_ENOMEM;
 
     if (size > 0 && (size_t)size < sizeof head)
-        rc = ws_queue_copy(&c->out, &t->pool, chatroom_bytes(head, (size_t)size));
+        rc = ws_queue_copy(&c->out, &loop->pool, chatroom_bytes(head, (size_t)size));
     if (!rc && !head_only && body.size > 0)
-        rc = lasting ? ws_queue_lasting(&c->out, &t->pool, body) : ws_queue_copy(&c->out, &t->pool, body);
+        rc = lasting ? ws_queue_lasting(&c->out, &loop->pool, body) : ws_queue_copy(&c->out, &loop->pool, body);
     if (rc)
-        ws_connection_lose(t, c, WS_LOST_MEMORY);
+        ws_connection_lose(loop, c, WS_LOST_MEMORY);
     else
-        ws_connection_linger(t, c);
+        ws_connection_linger(loop, c);
 }
 
-void ws_http_refuse(struct ws_transport *t, struct ws_connection *c, struct ws_refusal refusal, bool head_only)
+void ws_http_refuse(struct ws_loop *loop, struct ws_connection *c, struct ws_refusal refusal, bool head_only)
 {
     char fields[256], body[256];
     int size = snprintf(body, sizeof body, "{\"message\":\"%s\"}", refusal.message);
 
     snprintf(fields, sizeof fields, "%sContent-Type: application/json\r\n", refusal.fields);
-    answer(t, c, refusal.status, fields, chatroom_bytes(body, (size_t)size), false, head_only);
+    answer(loop, c, refusal.status, fields, chatroom_bytes(body, (size_t)size), false, head_only);
 }
 
 /* ---- plain HTTP -------------------------------------------------------------------------------------------------- */
 
-static const struct chatroom_ws_file *find_file(const struct ws_transport *t, chatroom_span path)
+static const struct chatroom_ws_file *find_file(const struct ws_loop *loop, chatroom_span path)
 {
-    for (size_t i = 0; i < t->options.file_count; i++)
-        if (chatroom_span_equal(path, chatroom_str(t->options.files[i].path)))
-            return &t->options.files[i];
+    for (size_t i = 0; i < loop->options->file_count; i++)
+        if (chatroom_span_equal(path, chatroom_str(loop->options->files[i].path)))
+            return &loop->options->files[i];
     return NULL;
 }
 
@@ -88,62 +90,72 @@ static bool is_path(chatroom_span path, const char *wanted)
     return wanted && chatroom_span_equal(path, chatroom_str(wanted));
 }
 
-static void serve_file(struct ws_transport *t, struct ws_connection *c, const struct chatroom_ws_file *file,
+static void serve_file(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_ws_file *file,
                        bool head_only)
 {
-    answer(t, c, 200, file->headers ? file->headers : "", chatroom_bytes(file->bytes, file->size), true, head_only);
+    answer(loop, c, 200, file->headers ? file->headers : "", chatroom_bytes(file->bytes, file->size), true, head_only);
 }
 
-static void serve_health(struct ws_transport *t, struct ws_connection *c, bool head_only)
+static void serve_health(struct ws_loop *loop, struct ws_connection *c, bool head_only)
 {
-    answer(t, c, 200, "Content-Type: application/json\r\n", chatroom_str("{\"status\":\"ok\"}"), true, head_only);
+    answer(loop, c, 200, "Content-Type: application/json\r\n", chatroom_str("{\"status\":\"ok\"}"), true, head_only);
 }
 
 /* Does it look like an opening handshake from which a proxy took the Upgrade? */
-static bool wants_socket(const struct ws_transport *t, const struct ws_head *head)
+static bool wants_socket(const struct ws_loop *loop, const struct ws_head *head)
 {
     chatroom_span value;
 
-    return is_path(head->path, t->options.upgrade_path) || ws_head_field(head, "Sec-WebSocket-Key", 0, &value) ||
+    return is_path(head->path, loop->options->upgrade_path) || ws_head_field(head, "Sec-WebSocket-Key", 0, &value) ||
            ws_head_field(head, "Sec-WebSocket-Version", 0, &value);
 }
 
-static void refuse_method(struct ws_transport *t, struct ws_connection *c, const char *allow)
+static void refuse_method(struct ws_loop *loop, struct ws_connection *c, const char *allow)
 {
-    ws_http_refuse(t, c, (struct ws_refusal){405, allow, "This method is not allowed here."}, false);
+    ws_http_refuse(loop, c, (struct ws_refusal){405, allow, "This method is not allowed here."}, false);
 }
 
-static void serve(struct ws_transport *t, struct ws_connection *c, const struct ws_head *head)
+static void serve(struct ws_loop *loop, struct ws_connection *c, const struct ws_head *head)
 {
-    const struct chatroom_ws_file *file = find_file(t, head->path);
-    bool health = is_path(head->path, t->options.health_path);
+    const struct chatroom_ws_file *file = find_file(loop, head->path);
+    bool health = is_path(head->path, loop->options->health_path);
     bool head_only = chatroom_span_equal(head->method, chatroom_str("HEAD"));
     bool get = chatroom_span_equal(head->method, chatroom_str("GET"));
 
     if ((file || health) && !get && !head_only)
-        refuse_method(t, c, "Allow: GET, HEAD\r\n");
+        refuse_method(loop, c, "Allow: GET, HEAD\r\n");
     else if (head->has_body)
-        ws_http_refuse(t, c, (struct ws_refusal){400, "", "A request here has no body."}, head_only);
+        ws_http_refuse(loop, c, (struct ws_refusal){400, "", "A request here has no body."}, head_only);
     else if (health)
-        serve_health(t, c, head_only);
+        serve_health(loop, c, head_only);
     else if (file)
-        serve_file(t, c, file, head_only);
-    else if (wants_socket(t, head) && get)
-        ws_http_refuse(t, c, (struct ws_refusal){426, WS_UPGRADE_FIELDS, "Only WebSocket is spoken here."}, false);
-    else if (wants_socket(t, head))
-        refuse_method(t, c, "Allow: GET\r\n");
+        serve_file(loop, c, file, head_only);
+    else if (wants_socket(loop, head) && get)
+        ws_http_refuse(loop, c, (struct ws_refusal){426, WS_UPGRADE_FIELDS, "Only WebSocket is spoken here."}, false);
+    else if (wants_socket(loop, head))
+        refuse_method(loop, c, "Allow: GET\r\n");
     else
-        ws_http_refuse(t, c, (struct ws_refusal){404, "", "There is nothing here."}, head_only);
+        ws_http_refuse(loop, c, (struct ws_refusal){404, "", "There is nothing here."}, head_only);
 }
 
 /* ---- upgrades ---------------------------------------------------------------------------------------------------- */
 
-static void ask_core(struct ws_transport *t, struct ws_connection *c, const struct ws_head *head)
+void ws_http_busy(struct ws_loop *loop, struct ws_connection *c)
+{
+    static const struct ws_refusal refusal = {503, "Retry-After: 5\r\n", "The server takes no more; try again."};
+
+    if (c->state != WS_OPENING || c->lost)
+        return;
+    c->core = NULL;
+    ws_http_refuse(loop, c, refusal, false);
+}
+
+static void ask_core(struct ws_loop *loop, struct ws_connection *c, const struct ws_head *head)
 {
     char source_ip[INET6_ADDRSTRLEN];
     union ws_socket_address source = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t size = sizeof source;
-    chatroom_connection *core = NULL;
+    void *core = NULL;
     struct chatroom_request_head request;
 
     if (getpeername(c->fd, &source.any, &size))
@@ -151,87 +163,83 @@ static void ask_core(struct ws_transport *t, struct ws_connection *c, const stru
     ws_address_text(&source.any, source_ip);
     request = (struct chatroom_request_head){head->target, head->fields, head->field_count, chatroom_str(source_ip)};
     c->state = WS_OPENING;
-    if (chatroom_transport_opening(t->port, c, &request, &core)) {
-        c->state = WS_HEAD;
-        ws_http_refuse(t, c, (struct ws_refusal){503, "Retry-After: 5\r\n", "The server takes no more; try again."},
-                       false);
+    if (loop->up->opening(loop, c, &request, &core)) {
+        ws_http_busy(loop, c);
         return;
     }
     if (c->state != WS_LINGER)
         c->core = core; /* else it was refused at once */
-    ws_output_due(t, c);
+    ws_output_due(loop, c);
 }
 
-static void open_socket(struct ws_transport *t, struct ws_connection *c, const struct ws_head *head)
+static void open_socket(struct ws_loop *loop, struct ws_connection *c, const struct ws_head *head)
 {
-    struct ws_refusal refusal = ws_handshake_check(head, &t->origins);
+    struct ws_refusal refusal = ws_handshake_check(head, &loop->origins);
     chatroom_span key;
 
     if (!refusal.status && head->has_body)
         refusal = (struct ws_refusal){400, "", "A WebSocket is opened without a body."};
     if (refusal.status) {
-        ws_http_refuse(t, c, refusal, chatroom_span_equal(head->method, chatroom_str("HEAD")));
+        ws_http_refuse(loop, c, refusal, chatroom_span_equal(head->method, chatroom_str("HEAD")));
         return;
     }
     ws_head_field(head, "Sec-WebSocket-Key", 0, &key);
     ws_handshake_accept(key, c->held->accept);
-    ask_core(t, c, head);
+    ask_core(loop, c, head);
 }
 
 /* The line that names the subprotocol; none, unless the client offered just that. */
-static void subprotocol_line(const struct ws_transport *t, const struct ws_held *held, chatroom_span subprotocol,
+static void subprotocol_line(const struct ws_loop *loop, const struct ws_held *held, chatroom_span subprotocol,
                              char *ret_line, size_t size)
 {
     struct ws_head head;
 
     ret_line[0] = '\0';
     if (subprotocol.size == 0 || subprotocol.size > size / 2 || !ws_is_token(subprotocol) ||
-        ws_head_parse(chatroom_bytes(held->bytes, held->taken), t->options.target_bytes, &head) ||
+        ws_head_parse(chatroom_bytes(held->bytes, held->taken), loop->options->target_bytes, &head) ||
         !ws_handshake_offers(&head, subprotocol))
         return;
     snprintf(ret_line, size, "Sec-WebSocket-Protocol: %.*s\r\n", (int)subprotocol.size, subprotocol.bytes);
 }
 
-static bool queue_101(struct ws_transport *t, struct ws_connection *c, chatroom_span subprotocol)
+static bool queue_101(struct ws_loop *loop, struct ws_connection *c, chatroom_span subprotocol)
 {
     char line[512], text[1024];
     int size;
 
-    subprotocol_line(t, c->held, subprotocol, line, sizeof line);
+    subprotocol_line(loop, c->held, subprotocol, line, sizeof line);
     size = snprintf(text, sizeof text,
                     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                     "Sec-WebSocket-Accept: %.*s\r\n%s\r\n",
                     WS_ACCEPT_SIZE, c->held->accept, line);
-    return ws_queue_copy(&c->out, &t->pool, chatroom_bytes(text, (size_t)size)) == CHATROOM_OK;
+    return ws_queue_copy(&c->out, &loop->pool, chatroom_bytes(text, (size_t)size)) == CHATROOM_OK;
 }
 
 /* What came behind the head are frames: the next step looks at them. */
-static void keep_rest(struct ws_transport *t, struct ws_connection *c)
+static void keep_rest(struct ws_loop *loop, struct ws_connection *c)
 {
     if (c->held->taken < c->held->size) {
-        ws_list_add(t, c, WS_READY);
+        ws_list_add(loop, c, WS_READY);
         return;
     }
     free(c->held);
     c->held = NULL;
 }
 
-static void open_connection(struct ws_transport *t, struct ws_connection *c, chatroom_span subprotocol)
+static void open_connection(struct ws_loop *loop, struct ws_connection *c, chatroom_span subprotocol)
 {
     c->state = WS_OPEN;
-    c->since = c->heard_at = c->messaged_at = t->now.mono_ns;
-    c->opening = false;
-    t->opening_count--;
-    if (!queue_101(t, c, subprotocol)) {
-        ws_connection_lose(t, c, WS_LOST_MEMORY);
+    c->since = c->heard_at = c->messaged_at = loop->now.mono_ns;
+    if (!queue_101(loop, c, subprotocol)) {
+        ws_connection_lose(loop, c, WS_LOST_MEMORY);
         return;
     }
-    keep_rest(t, c);
-    ws_connection_schedule(t, c);
-    ws_output_due(t, c);
+    keep_rest(loop, c);
+    ws_connection_schedule(loop, c);
+    ws_output_due(loop, c);
 }
 
-void ws_http_accept(struct ws_transport *t, struct ws_connection *c, const struct chatroom_answer *a)
+void ws_http_accept(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_answer *a)
 {
     char fields[512] = "Content-Type: application/json\r\n";
     size_t used = strlen(fields);
@@ -239,14 +247,14 @@ void ws_http_accept(struct ws_transport *t, struct ws_connection *c, const struc
     if (c->state != WS_OPENING || c->lost)
         return;
     if (a->status == 101) {
-        open_connection(t, c, a->subprotocol);
+        open_connection(loop, c, a->subprotocol);
         return;
     }
     c->core = NULL;
     if (ws_is_token(a->error_type) && a->error_type.size < sizeof fields / 2)
         snprintf(fields + used, sizeof fields - used, "x-amzn-ErrorType: %.*s\r\n", (int)a->error_type.size,
                  a->error_type.bytes);
-    answer(t, c, a->status, fields, a->body, false, false);
+    answer(loop, c, a->status, fields, a->body, false, false);
 }
 
 /* ---- the request head -------------------------------------------------------------------------------------------- */
@@ -272,45 +280,45 @@ static bool keep(struct ws_connection *c, const uint8_t *bytes, size_t size)
     return true;
 }
 
-static void refuse_head(struct ws_transport *t, struct ws_connection *c, uint16_t status)
+static void refuse_head(struct ws_loop *loop, struct ws_connection *c, uint16_t status)
 {
     const char *message = status == 414   ? "The request target is too long."
                           : status == 431 ? "The request head is too long."
                                           : "This is not a request of HTTP/1.1.";
 
-    ws_http_refuse(t, c, (struct ws_refusal){status, "", message}, false);
+    ws_http_refuse(loop, c, (struct ws_refusal){status, "", message}, false);
 }
 
-static void on_head(struct ws_transport *t, struct ws_connection *c)
+static void on_head(struct ws_loop *loop, struct ws_connection *c)
 {
     struct ws_head head;
-    uint16_t status = ws_head_parse(chatroom_bytes(c->held->bytes, c->held->taken), t->options.target_bytes, &head);
+    uint16_t status = ws_head_parse(chatroom_bytes(c->held->bytes, c->held->taken), loop->options->target_bytes, &head);
 
     if (status)
-        refuse_head(t, c, status);
+        refuse_head(loop, c, status);
     else if (head.has_transfer_encoding)
-        ws_http_refuse(t, c, (struct ws_refusal){501, "", "Transfer-Encoding is not implemented."}, false);
+        ws_http_refuse(loop, c, (struct ws_refusal){501, "", "Transfer-Encoding is not implemented."}, false);
     else if (ws_wants_upgrade(&head))
-        open_socket(t, c, &head);
+        open_socket(loop, c, &head);
     else
-        serve(t, c, &head);
+        serve(loop, c, &head);
 }
 
-void ws_http_input(struct ws_transport *t, struct ws_connection *c, const uint8_t *bytes, size_t size)
+void ws_http_input(struct ws_loop *loop, struct ws_connection *c, const uint8_t *bytes, size_t size)
 {
     if (!keep(c, bytes, size)) {
-        ws_connection_end(t, c, true);
+        ws_connection_end(loop, c, true);
         return;
     }
     switch (ws_head_scan((char *)c->held->bytes, c->held->size, &c->held->taken)) {
     case WS_SCAN_BAD:
-        refuse_head(t, c, 400);
+        refuse_head(loop, c, 400);
         break;
     case WS_SCAN_END:
-        on_head(t, c);
+        on_head(loop, c);
         break;
     case WS_SCAN_MORE:
-        if (c->held->size >= t->options.head_bytes)
-            refuse_head(t, c, memchr(c->held->bytes, '\n', c->held->size) ? 431 : 414);
+        if (c->held->size >= loop->options->head_bytes)
+            refuse_head(loop, c, memchr(c->held->bytes, '\n', c->held->size) ? 431 : 414);
     }
 }

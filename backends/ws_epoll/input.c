@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #define DRAIN_MOST    1048576 /* octets that are thrown away after our last word */
 #define PING_BURST    20      /* T08 */
@@ -10,62 +11,68 @@
 
 /* ---- frames ------------------------------------------------------------------------------------------------------ */
 
-static void on_ping(struct ws_transport *t, struct ws_connection *c, chatroom_span payload)
+static void on_ping(struct ws_loop *loop, struct ws_connection *c, chatroom_span payload)
 {
     if (c->state != WS_OPEN)
         return; /* nothing follows our Close */
-    if (!ws_bucket_take(&c->pings_full, t->now.mono_ns, ws_after(0, PING_EVERY_MS), PING_BURST))
-        ws_connection_fail(t, c, 1008, chatroom_str("too many pings"));
-    else if (ws_queue_pong(&c->out, &t->pool, payload, ws_blocked(c)))
-        ws_connection_lose(t, c, WS_LOST_MEMORY);
+    if (!ws_bucket_take(&c->pings_full, loop->now.mono_ns, ws_after(0, PING_EVERY_MS), PING_BURST))
+        ws_connection_fail(loop, c, 1008, chatroom_str("too many pings"));
+    else if (ws_queue_pong(&c->out, &loop->pool, payload, ws_blocked(c)))
+        ws_connection_lose(loop, c, WS_LOST_MEMORY);
     else
-        ws_output_due(t, c);
+        ws_output_due(loop, c);
 }
 
 /* RFC 6455, 5.5.1: ours is the answer, or this one answers ours. */
-static void on_close(struct ws_transport *t, struct ws_connection *c, const struct ws_event *event)
+static void on_close(struct ws_loop *loop, struct ws_connection *c, const struct ws_event *event)
 {
     if (c->state == WS_CLOSING) {
-        ws_connection_report_farewell(c);
-    } else if (ws_queue_close(&c->out, &t->pool, event->code == 1005 ? 0 : event->code, chatroom_str(NULL))) {
-        ws_connection_lose(t, c, WS_LOST_MEMORY);
+        ws_connection_report_farewell(loop, c);
+    } else if (ws_queue_close(&c->out, &loop->pool, event->code == 1005 ? 0 : event->code, chatroom_str(NULL))) {
+        ws_connection_lose(loop, c, WS_LOST_MEMORY);
         return;
     } else {
-        ws_connection_report(c, event->code, event->bytes, CHATROOM_BY_CLIENT);
+        ws_connection_report(loop, c, event->code, event->bytes, CHATROOM_BY_CLIENT);
     }
-    ws_connection_linger(t, c);
+    ws_connection_linger(loop, c);
 }
 
-static void on_failure(struct ws_transport *t, struct ws_connection *c, const struct ws_event *event)
+static void on_failure(struct ws_loop *loop, struct ws_connection *c, const struct ws_event *event)
 {
     if (c->state == WS_OPEN) {
-        ws_connection_fail(t, c, event->code, event->bytes);
+        ws_connection_fail(loop, c, event->code, event->bytes);
         return;
     }
-    ws_connection_report_farewell(c);
-    ws_connection_linger(t, c);
+    ws_connection_report_farewell(loop, c);
+    ws_connection_linger(loop, c);
 }
 
-static void on_event(struct ws_transport *t, struct ws_connection *c, const struct ws_event *event)
+static void end_of_input(struct ws_loop *loop, struct ws_connection *c);
+
+static void on_event(struct ws_loop *loop, struct ws_connection *c, const struct ws_event *event)
 {
     switch (event->kind) {
     case WS_MESSAGE:
         if (c->state != WS_OPEN)
             break; /* it was on its way when the core closed the connection */
-        c->messaged_at = t->now.mono_ns;
-        chatroom_transport_message(c->core, event->message, event->bytes);
+        c->messaged_at = loop->now.mono_ns;
+        c->told = true;
+        loop->up->message(loop, c, event->message, event->bytes);
         break;
     case WS_PING:
-        on_ping(t, c, event->bytes);
+        on_ping(loop, c, event->bytes);
         break;
     case WS_CLOSE:
-        on_close(t, c, event);
+        on_close(loop, c, event);
         break;
     case WS_FAIL:
-        on_failure(t, c, event);
+        on_failure(loop, c, event);
         break;
     case WS_NO_MEMORY:
-        ws_connection_lose(t, c, WS_LOST_MEMORY);
+        ws_connection_lose(loop, c, WS_LOST_MEMORY);
+        break;
+    case WS_END:
+        end_of_input(loop, c);
         break;
     case WS_MORE:
     case WS_FRAGMENT:
@@ -80,112 +87,133 @@ static bool takes_frames(const struct ws_connection *c)
 }
 
 /* When did what is incomplete begin? After a message, or a control frame between messages, it is another one. */
-static void note_partial(struct ws_transport *t, struct ws_connection *c, bool ended)
+static void note_partial(struct ws_loop *loop, struct ws_connection *c, bool ended)
 {
     if (!ws_assembler_busy(&c->in)) {
-        ws_assembler_fini(&c->in, &t->readers);
+        ws_assembler_fini(&c->in, &loop->readers);
         c->partial_at = 0;
     } else if (ended || !c->partial_at) {
-        c->partial_at = t->now.mono_ns;
-        ws_connection_schedule(t, c);
+        c->partial_at = loop->now.mono_ns;
+        ws_connection_schedule(loop, c);
     }
 }
 
 /*
- * What the core answers to a message leaves when the step is over. A pong, and even more a Close, that the peer asked
- * for behind that message goes behind that answer: it waits for the next step, and what follows it waits with it.
+ * What the core answers to a message leaves when the step is over, or comes later from another thread. A pong, and even
+ * more a Close, that the peer asked for behind that message goes behind that answer: it waits, and what follows it
+ * waits with it.
  */
 static bool goes_behind_answers(const struct ws_event *event)
 {
     return event->kind == WS_PING || event->kind == WS_CLOSE || event->kind == WS_FAIL;
 }
 
-static void postpone(struct ws_transport *t, struct ws_connection *c, const struct ws_event *event)
+static void postpone(struct ws_loop *loop, struct ws_connection *c, const struct ws_event *event)
 {
     c->postponed = malloc(sizeof *c->postponed);
     if (!c->postponed) {
-        ws_connection_lose(t, c, WS_LOST_MEMORY);
+        ws_connection_lose(loop, c, WS_LOST_MEMORY);
         return;
     }
     *c->postponed = *event;
     if (event->kind != WS_FAIL && event->bytes.size > 0)
         c->postponed->bytes.bytes = (char *)c->postponed->control + (event->bytes.bytes - (char *)event->control);
-    ws_list_add(t, c, WS_READY);
+    if (loop->up->fence)
+        loop->up->fence(loop, c);
+    else
+        ws_list_add(loop, c, WS_READY);
 }
 
-static void take_postponed(struct ws_transport *t, struct ws_connection *c)
+static bool is_fenced(const struct ws_loop *loop, const struct ws_connection *c)
+{
+    return loop->up->fence && c->postponed && c->told;
+}
+
+void ws_input_go_on(struct ws_loop *loop, struct ws_connection *c)
+{
+    c->told = false;
+    if (c->state != WS_DEAD)
+        ws_list_add(loop, c, WS_READY);
+}
+
+static void take_postponed(struct ws_loop *loop, struct ws_connection *c)
 {
     struct ws_event *event = c->postponed;
 
     c->postponed = NULL;
     if (event)
-        on_event(t, c, event);
+        on_event(loop, c, event);
     free(event);
 }
 
 /* Acts on the frames in input until it is used up, the connection's turn is over or it takes no more. */
-static void take_frames(struct ws_transport *t, struct ws_connection *c, struct ws_input *input)
+static void take_frames(struct ws_loop *loop, struct ws_connection *c, struct ws_input *input)
 {
     struct ws_event event;
-    bool ended = false, told = false;
+    bool ended = false;
 
+    if (!loop->up->fence)
+        c->told = false;
     for (unsigned frames = 0; frames < WS_TURN_FRAMES && takes_frames(c) && !c->postponed; frames++) {
-        ws_assembler_next(&c->in, &t->readers, &t->limits, input, &event);
+        ws_assembler_next(&c->in, &loop->readers, &loop->limits, input, &event);
         if (event.kind == WS_MORE)
             break;
         ended |= event.kind != WS_FRAGMENT && !ws_assembler_in_message(&c->in);
-        if (told && goes_behind_answers(&event))
-            postpone(t, c, &event);
+        if (c->told && goes_behind_answers(&event))
+            postpone(loop, c, &event);
         else
-            on_event(t, c, &event);
-        told |= event.kind == WS_MESSAGE;
+            on_event(loop, c, &event);
     }
     if (takes_frames(c))
-        note_partial(t, c, ended);
+        note_partial(loop, c, ended);
 }
 
 /* ---- octets ------------------------------------------------------------------------------------------------------ */
 
-static void hold(struct ws_transport *t, struct ws_connection *c, const struct ws_input *input)
+static void hold(struct ws_loop *loop, struct ws_connection *c, const struct ws_input *input)
 {
     size_t size = (size_t)(input->end - input->at);
 
     c->held = malloc(sizeof *c->held + size);
     if (!c->held) {
-        ws_connection_lose(t, c, WS_LOST_MEMORY);
+        ws_connection_lose(loop, c, WS_LOST_MEMORY);
         return;
     }
     *c->held = (struct ws_held){.size = size, .capacity = size};
     memcpy(c->held->bytes, input->at, size);
-    ws_list_add(t, c, WS_READY);
+    ws_list_add(loop, c, WS_READY);
 }
 
-static void hear(struct ws_transport *t, struct ws_connection *c, size_t size)
+static void hear(struct ws_loop *loop, struct ws_connection *c, size_t size)
 {
-    struct ws_input input = {t->input, t->input + size};
+    struct ws_input input = {loop->input, loop->input + size};
 
-    c->heard_at = t->now.mono_ns;
+    c->heard_at = loop->now.mono_ns;
     c->pinged = false;
-    take_frames(t, c, &input);
+    take_frames(loop, c, &input);
     if (input.at < input.end && takes_frames(c))
-        hold(t, c, &input);
+        hold(loop, c, &input);
 }
 
-void ws_input_held(struct ws_transport *t, struct ws_connection *c)
+void ws_input_held(struct ws_loop *loop, struct ws_connection *c)
 {
     struct ws_input input;
 
+    if (!(c->interest & EPOLLIN))
+        ws_output_due(loop, c); /* it may have been put off while the loop was full */
+    if (is_fenced(loop, c))
+        return;
     if (takes_frames(c))
-        take_postponed(t, c);
+        take_postponed(loop, c);
     if (!c->held || !takes_frames(c))
         return;
     input = (struct ws_input){c->held->bytes + c->held->taken, c->held->bytes + c->held->size};
-    take_frames(t, c, &input);
+    take_frames(loop, c, &input);
     if (!c->held)
         return; /* it lingers */
     c->held->taken = (size_t)(input.at - c->held->bytes);
     if (input.at < input.end) {
-        ws_list_add(t, c, WS_READY);
+        ws_list_add(loop, c, WS_READY);
         return;
     }
     free(c->held);
@@ -193,69 +221,90 @@ void ws_input_held(struct ws_transport *t, struct ws_connection *c)
 }
 
 /* The peer sends no more. */
-static void end_of_input(struct ws_transport *t, struct ws_connection *c)
+static void end_of_input(struct ws_loop *loop, struct ws_connection *c)
 {
     c->input_ended = true;
     if (c->state == WS_HEAD) {
-        ws_connection_end(t, c, false);
+        ws_connection_end(loop, c, false);
         return;
     }
     if (c->state == WS_CLOSING)
-        ws_connection_report_farewell(c);
+        ws_connection_report_farewell(loop, c);
     else
-        ws_connection_report(c, 1006, chatroom_str(NULL), CHATROOM_BY_NETWORK);
+        ws_connection_report(loop, c, 1006, chatroom_str(NULL), CHATROOM_BY_NETWORK);
     if (c->state == WS_LINGER)
-        ws_output_due(t, c);
+        ws_output_due(loop, c);
     else
-        ws_connection_linger(t, c);
+        ws_connection_linger(loop, c);
 }
 
-static size_t turn(const struct ws_transport *t, const struct ws_connection *c)
+/* The same, but for the answers to what the peer said last, which it may still be reading. */
+static void end_of_input_later(struct ws_loop *loop, struct ws_connection *c)
 {
-    size_t left = t->options.head_bytes - (c->state == WS_HEAD && c->held ? c->held->size : 0);
+    const struct ws_event event = {.kind = WS_END};
 
-    return c->state == WS_HEAD && left < sizeof t->input ? left : sizeof t->input;
+    c->input_ended = true;
+    postpone(loop, c, &event);
+    ws_output_due(loop, c);
 }
 
-static void drain(struct ws_transport *t, struct ws_connection *c, size_t size)
+static size_t turn(const struct ws_loop *loop, const struct ws_connection *c)
+{
+    size_t left = loop->options->head_bytes - (c->state == WS_HEAD && c->held ? c->held->size : 0);
+
+    return c->state == WS_HEAD && left < sizeof loop->input ? left : sizeof loop->input;
+}
+
+static void drain(struct ws_loop *loop, struct ws_connection *c, size_t size)
 {
     c->drained += (uint32_t)size;
     if (c->drained > DRAIN_MOST)
-        ws_connection_end(t, c, true);
+        ws_connection_end(loop, c, true);
 }
 
-static void receive(struct ws_transport *t, struct ws_connection *c)
+static void receive(struct ws_loop *loop, struct ws_connection *c)
 {
-    ssize_t got = recv(c->fd, t->input, turn(t, c), MSG_DONTWAIT);
+    ssize_t got = recv(c->fd, loop->input, turn(loop, c), MSG_DONTWAIT);
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got < 0)
-        ws_connection_end(t, c, false);
+        ws_connection_end(loop, c, false);
+    else if (got == 0 && loop->up->fence && c->told && c->state == WS_OPEN)
+        end_of_input_later(loop, c);
     else if (got == 0)
-        end_of_input(t, c);
+        end_of_input(loop, c);
     else if (c->state == WS_HEAD)
-        ws_http_input(t, c, t->input, (size_t)got);
+        ws_http_input(loop, c, loop->input, (size_t)got);
     else if (c->state == WS_LINGER)
-        drain(t, c, (size_t)got);
+        drain(loop, c, (size_t)got);
     else
-        hear(t, c, (size_t)got);
+        hear(loop, c, (size_t)got);
 }
 
-void ws_input_event(struct ws_transport *t, struct ws_connection *c, uint32_t events)
+/* It has its turn when what was told is heard. */
+static void put_off(struct ws_loop *loop, struct ws_connection *c)
+{
+    ws_list_add(loop, c, WS_READY);
+    ws_output_due(loop, c);
+}
+
+void ws_input_event(struct ws_loop *loop, struct ws_connection *c, uint32_t events)
 {
     if (c->state == WS_DEAD || c->lost)
         return;
     if (events & EPOLLOUT) {
         c->writable = true;
-        ws_output_due(t, c);
+        ws_output_due(loop, c);
     }
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
         return;
-    if (!ws_reads(t, c)) {
+    if (!ws_reads(loop, c)) {
         if (events & (EPOLLHUP | EPOLLERR))
-            ws_connection_end(t, c, false);
+            ws_connection_end(loop, c, false);
+    } else if (loop->full && c->state != WS_LINGER && !(events & (EPOLLHUP | EPOLLERR))) {
+        put_off(loop, c);
     } else if (c->state == WS_HEAD || (!c->held && !c->postponed)) {
-        receive(t, c);
+        receive(loop, c);
     }
 }

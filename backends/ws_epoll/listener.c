@@ -1,24 +1,16 @@
 #include "listener.h"
 
-#include "bucket.h"
-#include "connection.h"
+#include "address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BACKLOG        1024
-#define ACCEPTS_A_STEP 64
-#define PAUSE_MS       100  /* F21 */
-#define SHORTAGE_MS    1000 /* without a new one, until it is over */
-#define SEND_BUFFER    65536
-#define UNSENT_MOST    16384 /* TCP_NOTSENT_LOWAT: what waits, waits with us, where pongs can overtake it */
+#define BACKLOG     1024
+#define UNSENT_MOST 16384 /* TCP_NOTSENT_LOWAT: what waits, waits with us, where pongs can overtake it */
 
 /* ---- addresses --------------------------------------------------------------------------------------------------- */
 
@@ -124,7 +116,7 @@ static bool set(int fd, int level, int name, int value)
 /* Connections inherit what their listener has, which saves calls on each of them. */
 static bool prepare(int fd, int family)
 {
-    if (!set(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER))
+    if (!set(fd, SOL_SOCKET, SO_SNDBUF, WS_SEND_BUFFER))
         return false;
     if (family == AF_UNIX)
         return true;
@@ -201,111 +193,4 @@ void ws_listener_close(struct ws_listener *listener)
     listener->fd = -1;
     if (listener->local)
         unlink(listener->text + strlen("unix:")); /* gone already: just as well */
-}
-
-/* ---- accepting --------------------------------------------------------------------------------------------------- */
-
-int ws_listeners_watch(struct ws_transport *t)
-{
-    for (size_t i = 0; i < t->listener_count; i++) {
-        struct ws_listener *listener = &t->listeners[i];
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listener->source};
-
-        if (listener->fd >= 0 && epoll_ctl(t->epoll, EPOLL_CTL_ADD, listener->fd, &event) && errno != EEXIST)
-            return CHATROOM_ESYSTEM;
-    }
-    t->accept_again = CHATROOM_NEVER;
-    return CHATROOM_OK;
-}
-
-void ws_listeners_wake(struct ws_transport *t)
-{
-    if (t->accept_again <= t->now.mono_ns && ws_listeners_watch(t))
-        ws_listeners_pause(t);
-    if (t->shortage_over > t->now.mono_ns)
-        return;
-    t->shortage_over = CHATROOM_NEVER;
-    chatroom_transport_log(t->port, CHATROOM_LOG_INFO, "accept_resumed", NULL, 0);
-}
-
-void ws_listeners_pause(struct ws_transport *t)
-{
-    for (size_t i = 0; i < t->listener_count; i++)
-        if (t->listeners[i].fd >= 0)
-            epoll_ctl(t->epoll, EPOLL_CTL_DEL, t->listeners[i].fd, NULL); /* not watched: nothing to do */
-    t->accept_again = ws_after(t->now.mono_ns, PAUSE_MS);
-}
-
-uint64_t ws_listeners_deadline(const struct ws_transport *t)
-{
-    return t->accept_again < t->shortage_over ? t->accept_again : t->shortage_over;
-}
-
-/* The reserve makes room for one: it is let in and out, so that it hears something, and the others wait in the kernel.
- */
-static void out_of_descriptors(struct ws_transport *t, struct ws_listener *listener)
-{
-    int fd;
-
-    if (t->shortage_over == CHATROOM_NEVER)
-        chatroom_transport_log(t->port, CHATROOM_LOG_WARN, "accept_paused", NULL, 0);
-    t->shortage_over = ws_after(t->now.mono_ns, SHORTAGE_MS);
-    if (t->reserve >= 0) {
-        close(t->reserve);
-        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0)
-            close(fd);
-        t->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    }
-    ws_listeners_pause(t);
-}
-
-static bool too_fast(struct ws_transport *t)
-{
-    unsigned rate = t->options.connects_per_second;
-
-    return rate && !ws_bucket_take(&t->connects_full, t->now.mono_ns, 1000000000u / rate, t->options.connects_burst);
-}
-
-static void refuse(struct ws_transport *t, int fd, struct ws_address *address, uint16_t status, const char *message)
-{
-    ws_address_leave(&t->addresses, address);
-    ws_connection_refuse(t, fd, status, message);
-}
-
-/* The source first: what one of them tries too often takes nothing from all the others. */
-static void admit(struct ws_transport *t, int fd, const union ws_socket_address *source)
-{
-    struct ws_address *address = NULL;
-    int rc = ws_address_enter(&t->addresses, &source->any, t->now.mono_ns, &address);
-
-    if (rc == CHATROOM_EAGAIN)
-        refuse(t, fd, NULL, 429, "Too many connections from one address.");
-    else if (rc == CHATROOM_ELIMIT)
-        refuse(t, fd, NULL, 429, "Too many connections from one address at once; try again.");
-    else if (rc)
-        close(fd);
-    else if (too_fast(t))
-        refuse(t, fd, address, 429, "Too many connections at once; try again.");
-    else if (t->opening_count >= t->options.opening_most)
-        refuse(t, fd, address, 503, "Too many connections are being opened; try again.");
-    else
-        ws_connection_new(t, fd, address);
-}
-
-void ws_listener_accept(struct ws_transport *t, struct ws_listener *listener)
-{
-    for (unsigned i = 0; i < ACCEPTS_A_STEP && listener->fd >= 0; i++) {
-        union ws_socket_address source = {.any = {.sa_family = AF_UNSPEC}};
-        socklen_t size = sizeof source;
-        int fd = accept4(listener->fd, &source.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        if (fd >= 0)
-            admit(t, fd, &source);
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            out_of_descriptors(t, listener);
-            return;
-        } else if (errno != EINTR && errno != ECONNABORTED)
-            return;
-    }
 }

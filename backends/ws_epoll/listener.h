@@ -4,19 +4,15 @@
 #ifndef WS_LISTENER_H
 #define WS_LISTENER_H
 
+#include "source.h"
+
 #include <chatroom/base.h>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-struct ws_transport;
-
-/* What an event of epoll points at. */
-enum ws_source_kind { WS_SOURCE_WAKE, WS_SOURCE_LISTENER, WS_SOURCE_CONNECTION };
-struct ws_source {
-    uint8_t kind;
-};
+#define WS_SEND_BUFFER 65536 /* of a connection, with the kernel */
 
 union ws_socket_address {
     struct sockaddr any;
@@ -45,17 +41,5 @@ int ws_listener_open(struct ws_listener *listener, const char *text, struct chat
 
 /* Removes the file of a local socket. No effect if it is not open. */
 void ws_listener_close(struct ws_listener *listener);
-
-/* Takes in a bounded number of those who wait, and decides who may come. Pauses all listeners when descriptors run out.
- */
-void ws_listener_accept(struct ws_transport *transport, struct ws_listener *listener);
-
-/* Watches, or stops to watch, all listeners. Errors: ESYSTEM. */
-int ws_listeners_watch(struct ws_transport *transport);
-void ws_listeners_pause(struct ws_transport *transport);
-
-/* Does what is due after a pause, by the time of the step. */
-void ws_listeners_wake(struct ws_transport *transport);
-uint64_t ws_listeners_deadline(const struct ws_transport *transport);
 
 #endif

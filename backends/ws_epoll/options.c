@@ -160,6 +160,8 @@ int ws_options_copy(const struct chatroom_ws_epoll_options *options, struct chat
         return complain(error, "The options must begin as %s.", "CHATROOM_WS_EPOLL_OPTIONS");
     /* An older program knows fewer of them: the rest is as it would be by default. */
     memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
+    if (o.threads > WS_THREADS_MOST)
+        return complain(error, "threads must not be more than %s.", "64");
     rc = check_numbers(&o, error);
     if (!rc)
         rc = check_listen(&o, error);

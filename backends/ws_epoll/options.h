@@ -7,6 +7,7 @@
 
 #include <chatroom/backend/ws_epoll.h>
 
+#define WS_THREADS_MOST     64
 #define WS_FILE_FIELDS_MOST 2048 /* octets of header lines of a file */
 
 /* Copies them; what they say "copied" of is ours, the rest stays borrowed. Errors: EINVAL with a sentence, ENOMEM. */

@@ -2,94 +2,95 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
-void ws_output_due(struct ws_transport *t, struct ws_connection *c)
+void ws_output_due(struct ws_loop *loop, struct ws_connection *c)
 {
-    t->due_count += !c->listed[WS_DUE];
-    ws_list_add(t, c, WS_DUE);
+    loop->due_count += !c->listed[WS_DUE];
+    ws_list_add(loop, c, WS_DUE);
 }
 
-static ssize_t write_some(struct ws_transport *t, const struct ws_connection *c)
+static ssize_t write_some(struct ws_loop *loop, const struct ws_connection *c)
 {
-    struct msghdr message = {.msg_iov = t->pieces};
+    struct msghdr message = {.msg_iov = loop->pieces};
 
-    message.msg_iovlen = ws_queue_gather(&c->out, t->pieces, WS_IOV_MOST);
+    message.msg_iovlen = ws_queue_gather(&c->out, loop->pieces, WS_IOV_MOST);
     if (message.msg_iovlen == 1)
-        return send(c->fd, t->pieces->iov_base, t->pieces->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        return send(c->fd, loop->pieces->iov_base, loop->pieces->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
     return sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* How it ended: OK all is written, or the kernel takes no more; ENOMEM; ESYSTEM the connection is broken. */
-static int write_out(struct ws_transport *t, struct ws_connection *c)
+static int write_out(struct ws_loop *loop, struct ws_connection *c)
 {
     while (!ws_queue_empty(&c->out)) {
-        ssize_t written = write_some(t, c);
+        ssize_t written = write_some(loop, c);
 
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
             return errno == EAGAIN ? CHATROOM_OK : CHATROOM_ESYSTEM;
-        c->wrote_at = t->now.mono_ns;
-        if (ws_queue_advance(&c->out, &t->pool, (size_t)written))
+        c->wrote_at = loop->now.mono_ns;
+        if (ws_queue_advance(&c->out, &loop->pool, (size_t)written))
             return CHATROOM_ENOMEM;
     }
     return CHATROOM_OK;
 }
 
-static bool lose_if(struct ws_transport *t, struct ws_connection *c, int rc)
+static bool lose_if(struct ws_loop *loop, struct ws_connection *c, int rc)
 {
     if (rc)
-        ws_connection_lose(t, c, rc == CHATROOM_ENOMEM ? WS_LOST_MEMORY : WS_LOST_NETWORK);
+        ws_connection_lose(loop, c, rc == CHATROOM_ENOMEM ? WS_LOST_MEMORY : WS_LOST_NETWORK);
     return rc != CHATROOM_OK;
 }
 
 /* ---- one connection ---------------------------------------------------------------------------------------------- */
 
-static bool has_place(const struct ws_transport *t, const struct ws_connection *c, size_t octets)
+static bool has_place(const struct ws_loop *loop, const struct ws_connection *c, size_t octets)
 {
     size_t queued = c->out.charge + ws_queue_following(&c->out), more = ws_queue_charge(octets);
 
-    return more <= t->options.queue_bytes && queued <= t->options.queue_bytes - more;
+    return more <= loop->options->queue_bytes && queued <= loop->options->queue_bytes - more;
 }
 
 /* What one step has for it may be more than the limit: it is slow only if the kernel does not take it. */
-static bool make_place(struct ws_transport *t, struct ws_connection *c, size_t octets)
+static bool make_place(struct ws_loop *loop, struct ws_connection *c, size_t octets)
 {
-    if (!has_place(t, c, octets) && !ws_blocked(c) && lose_if(t, c, write_out(t, c)))
+    if (!has_place(loop, c, octets) && !ws_blocked(c) && lose_if(loop, c, write_out(loop, c)))
         return false;
-    if (has_place(t, c, octets))
+    if (has_place(loop, c, octets))
         return true;
-    ws_connection_lose(t, c, WS_LOST_SLOW);
+    ws_connection_lose(loop, c, WS_LOST_SLOW);
     return false;
 }
 
-int ws_output_send(struct ws_transport *t, struct ws_connection *c, chatroom_frame *frame)
+int ws_output_send(struct ws_loop *loop, struct ws_connection *c, chatroom_frame *frame)
 {
     if (c->state != WS_OPEN || c->lost)
         return CHATROOM_EGONE;
-    if (!make_place(t, c, chatroom_frame_wire(frame).size))
+    if (!make_place(loop, c, chatroom_frame_wire(frame).size))
         return CHATROOM_EAGAIN;
-    if (lose_if(t, c, ws_queue_frame(&c->out, &t->pool, frame))) /* it must not miss a frame and stay */
+    if (lose_if(loop, c, ws_queue_frame(&c->out, &loop->pool, frame))) /* it must not miss a frame and stay */
         return CHATROOM_ENOMEM;
-    c->messaged_at = t->now.mono_ns;
-    ws_output_due(t, c);
+    c->messaged_at = loop->now.mono_ns;
+    ws_output_due(loop, c);
     return CHATROOM_OK;
 }
 
 /* ---- a group ----------------------------------------------------------------------------------------------------- */
 
 /* A new tape with that frame, which everyone has yet to be told of. Errors: ENOMEM. */
-static int begin_tape(struct ws_transport *t, struct ws_group *group, chatroom_frame *frame)
+static int begin_tape(struct ws_loop *loop, struct ws_group *group, chatroom_frame *frame)
 {
     group->tape = ws_tape_new(frame);
     if (!group->tape)
         return CHATROOM_ENOMEM;
     group->following = 0;
-    group->self = &t->taped;
-    group->next = t->taped;
+    group->self = &loop->taped;
+    group->next = loop->taped;
     if (group->next)
         group->next->self = &group->next;
-    t->taped = group;
+    loop->taped = group;
     return CHATROOM_OK;
 }
 
@@ -103,65 +104,66 @@ static void end_tape(struct ws_group *group)
 }
 
 /* Nobody follows the tape any more: what was not written is a piece of the queue. */
-static void cut_tape(struct ws_transport *t, struct ws_group *group)
+static void cut_tape(struct ws_loop *loop, struct ws_group *group)
 {
     for (size_t i = 0; i < group->following; i++) {
         struct ws_connection *c = group->members[i].connection;
 
         if (c->out.seat == group->members[i].seat)
-            lose_if(t, c, ws_queue_cut(&c->out, &t->pool));
+            lose_if(loop, c, ws_queue_cut(&c->out, &loop->pool));
     }
     end_tape(group);
 }
 
 /* Puts the frame on the tape, on a new one if need be; *ret_from: where. Errors: ENOMEM. */
-static int record(struct ws_transport *t, struct ws_group *group, chatroom_frame *frame, size_t *ret_from)
+static int record(struct ws_loop *loop, struct ws_group *group, chatroom_frame *frame, size_t *ret_from)
 {
     *ret_from = group->tape ? group->tape->size : 0;
     if (group->tape && ws_tape_takes(group->tape, chatroom_frame_wire(frame).size) &&
         ws_tape_append(group->tape, frame) == CHATROOM_OK)
         return CHATROOM_OK;
     if (group->tape)
-        cut_tape(t, group);
+        cut_tape(loop, group);
     *ret_from = 0;
-    return begin_tape(t, group, frame);
+    return begin_tape(loop, group, frame);
 }
 
-static void follow(struct ws_transport *t, const struct ws_member *member, size_t from)
+static void follow(struct ws_loop *loop, const struct ws_member *member, size_t from)
 {
     struct ws_connection *c = member->connection;
 
-    if (c->state != WS_OPEN || c->lost || lose_if(t, c, ws_queue_leave(&c->out, &t->pool)) || !make_place(t, c, 0))
+    if (c->state != WS_OPEN || c->lost || lose_if(loop, c, ws_queue_leave(&c->out, &loop->pool)) ||
+        !make_place(loop, c, 0))
         return;
     ws_queue_follow(&c->out, member->seat, from);
-    c->messaged_at = t->now.mono_ns;
-    ws_output_due(t, c);
+    c->messaged_at = loop->now.mono_ns;
+    ws_output_due(loop, c);
 }
 
 /* Nobody must miss a frame and stay. */
-static void lose_members(struct ws_transport *t, struct ws_group *group)
+static void lose_members(struct ws_loop *loop, struct ws_group *group)
 {
     for (size_t i = 0; i < group->count; i++)
-        ws_connection_lose(t, group->members[i].connection, WS_LOST_MEMORY);
+        ws_connection_lose(loop, group->members[i].connection, WS_LOST_MEMORY);
 }
 
-void ws_output_send_group(struct ws_transport *t, struct ws_group *group, chatroom_frame *frame)
+void ws_output_send_group(struct ws_loop *loop, struct ws_group *group, chatroom_frame *frame)
 {
     const struct ws_member *member;
     size_t from;
 
-    if (record(t, group, frame, &from)) {
-        lose_members(t, group);
+    if (record(loop, group, frame, &from)) {
+        lose_members(loop, group);
         return;
     }
     while ((member = ws_group_gather(group)))
-        follow(t, member, from);
+        follow(loop, member, from);
 }
 
-void ws_output_leave_group(struct ws_transport *t, struct ws_connection *c, struct chatroom_seat *seat)
+void ws_output_leave_group(struct ws_loop *loop, struct ws_connection *c, struct chatroom_seat *seat)
 {
     if (c->out.seat == seat)
-        lose_if(t, c, ws_queue_leave(&c->out, &t->pool));
+        lose_if(loop, c, ws_queue_leave(&c->out, &loop->pool));
     ws_group_remove(seat);
 }
 
@@ -187,54 +189,54 @@ static struct ws_farewell *farewell_new(chatroom_span reason)
     return farewell;
 }
 
-void ws_output_close(struct ws_transport *t, struct ws_connection *c, uint16_t code, chatroom_span reason)
+void ws_output_close(struct ws_loop *loop, struct ws_connection *c, uint16_t code, chatroom_span reason)
 {
     if (c->state != WS_OPEN || c->lost)
         return;
     c->farewell = farewell_new(reason);
-    if (!c->farewell || ws_queue_close(&c->out, &t->pool, code, reason)) {
-        ws_connection_lose(t, c, WS_LOST_MEMORY);
+    if (!c->farewell || ws_queue_close(&c->out, &loop->pool, code, reason)) {
+        ws_connection_lose(loop, c, WS_LOST_MEMORY);
         return;
     }
     c->state = WS_CLOSING;
     c->close_code = code;
-    c->since = t->now.mono_ns;
-    ws_connection_schedule(t, c);
-    ws_output_due(t, c);
+    c->since = loop->now.mono_ns;
+    ws_connection_schedule(loop, c);
+    ws_output_due(loop, c);
 }
 
 /* ---- the end of a tick --------------------------------------------------------------------------------------------
  */
 
 /* Everything is written: the time to wait for the peer begins; when there is nothing to wait for, it ends. */
-static void written(struct ws_transport *t, struct ws_connection *c)
+static void written(struct ws_loop *loop, struct ws_connection *c)
 {
-    t->writing_count -= c->writing;
+    loop->writing_count -= c->writing;
     c->writing = false;
     if (c->state != WS_CLOSING && c->state != WS_LINGER)
         return;
-    c->since = t->now.mono_ns;
-    ws_connection_schedule(t, c);
+    c->since = loop->now.mono_ns;
+    ws_connection_schedule(loop, c);
 }
 
 /* Something is left, for when the peer has read: how long that may take is counted from here. */
-static void unwritten(struct ws_transport *t, struct ws_connection *c)
+static void unwritten(struct ws_loop *loop, struct ws_connection *c)
 {
     if (c->writing)
         return;
     c->writing = true;
-    t->writing_count++;
-    c->wrote_at = t->now.mono_ns;
-    ws_connection_schedule(t, c);
+    loop->writing_count++;
+    c->wrote_at = loop->now.mono_ns;
+    ws_connection_schedule(loop, c);
 }
 
-static void note_fullness(struct ws_transport *t, struct ws_connection *c)
+static void note_fullness(struct ws_loop *loop, struct ws_connection *c)
 {
-    if (c->out.charge <= t->options.queue_soft_bytes) {
+    if (c->out.charge <= loop->options->queue_soft_bytes) {
         c->full_at = 0;
     } else if (!c->full_at) {
-        c->full_at = t->now.mono_ns;
-        ws_connection_schedule(t, c);
+        c->full_at = loop->now.mono_ns;
+        ws_connection_schedule(loop, c);
     }
 }
 
@@ -242,32 +244,38 @@ static void note_fullness(struct ws_transport *t, struct ws_connection *c)
  * A peer whose output stands above the soft limit is not read from: it would only make more. That is not so while it
  * closes, since its Close may be what we wait for.
  */
-bool ws_reads(const struct ws_transport *t, const struct ws_connection *c)
+bool ws_reads(const struct ws_loop *loop, const struct ws_connection *c)
 {
     if (c->input_ended || c->lost || c->state == WS_OPENING)
         return false;
-    return c->state != WS_OPEN || c->out.charge <= t->options.queue_soft_bytes;
+    return c->state != WS_OPEN || c->out.charge <= loop->options->queue_soft_bytes;
 }
 
-static void watch(struct ws_transport *t, struct ws_connection *c)
+/* While the loop is full, those are not watched who wait for that to be over. */
+static bool reads_now(const struct ws_loop *loop, const struct ws_connection *c)
 {
-    uint8_t interest = (ws_reads(t, c) ? EPOLLIN : 0) | (ws_queue_empty(&c->out) ? 0 : EPOLLOUT);
+    return ws_reads(loop, c) && !(loop->full && c->listed[WS_READY]);
+}
+
+static void watch(struct ws_loop *loop, struct ws_connection *c)
+{
+    uint8_t interest = (reads_now(loop, c) ? EPOLLIN : 0) | (ws_queue_empty(&c->out) ? 0 : EPOLLOUT);
     struct epoll_event event = {.events = interest, .data.ptr = &c->source};
 
     if (interest == c->interest)
         return;
-    if (epoll_ctl(t->epoll, EPOLL_CTL_MOD, c->fd, &event))
-        ws_connection_lose(t, c, WS_LOST_MEMORY);
+    if (epoll_ctl(loop->epoll, EPOLL_CTL_MOD, c->fd, &event))
+        ws_connection_lose(loop, c, WS_LOST_MEMORY);
     c->interest = interest;
 }
 
 /* Our side of a connection that is over. */
-static void shut_down(struct ws_transport *t, struct ws_connection *c)
+static void shut_down(struct ws_loop *loop, struct ws_connection *c)
 {
     if (c->input_ended)
-        ws_connection_end(t, c, false);
+        ws_connection_end(loop, c, false);
     else if (!c->output_ended && shutdown(c->fd, SHUT_WR))
-        ws_connection_lose(t, c, WS_LOST_NETWORK);
+        ws_connection_lose(loop, c, WS_LOST_NETWORK);
     c->output_ended = true;
 }
 
@@ -275,68 +283,68 @@ static void shut_down(struct ws_transport *t, struct ws_connection *c)
  * Writes what the kernel takes. Who was blocked is tried again when epoll says so, not each time that there is more for
  * it. False: the connection is lost.
  */
-static bool write_tick(struct ws_transport *t, struct ws_connection *c)
+static bool write_tick(struct ws_loop *loop, struct ws_connection *c)
 {
-    if ((!ws_blocked(c) || c->writable) && lose_if(t, c, write_out(t, c)))
+    if ((!ws_blocked(c) || c->writable) && lose_if(loop, c, write_out(loop, c)))
         return false;
     c->writable = false;
-    if (c->out.charge + ws_queue_following(&c->out) > t->options.queue_bytes) {
-        ws_connection_lose(t, c, WS_LOST_SLOW);
+    if (c->out.charge + ws_queue_following(&c->out) > loop->options->queue_bytes) {
+        ws_connection_lose(loop, c, WS_LOST_SLOW);
         return false;
     }
-    return !lose_if(t, c, ws_queue_cut(&c->out, &t->pool));
+    return !lose_if(loop, c, ws_queue_cut(&c->out, &loop->pool));
 }
 
-static void settle(struct ws_transport *t, struct ws_connection *c)
+static void settle(struct ws_loop *loop, struct ws_connection *c)
 {
     bool had = !ws_queue_empty(&c->out);
 
-    if (!write_tick(t, c))
+    if (!write_tick(loop, c))
         return;
     if (!ws_queue_empty(&c->out))
-        unwritten(t, c);
+        unwritten(loop, c);
     else if (had)
-        written(t, c);
+        written(loop, c);
     if (c->state == WS_LINGER && ws_queue_empty(&c->out))
-        shut_down(t, c);
+        shut_down(loop, c);
     if (c->state == WS_DEAD || c->lost)
         return;
-    note_fullness(t, c);
-    watch(t, c);
+    note_fullness(loop, c);
+    watch(loop, c);
 }
 
 /* The most that all connections together may have us keep: beyond it the one with the most goes (P4). */
-static void relieve(struct ws_transport *t)
+static void relieve(struct ws_loop *loop)
 {
-    while (t->pool.charge > t->options.output_bytes) {
+    while (loop->pool.charge > loop->output_bytes) {
         struct ws_connection *most = NULL;
         size_t going = 0;
 
-        for (size_t i = 0; i < t->timers.count; i++) {
-            struct ws_connection *c = ws_connection_of(t->timers.heap[i]);
+        for (size_t i = 0; i < loop->timers.count; i++) {
+            struct ws_connection *c = ws_connection_of(loop->timers.heap[i]);
 
             if (c->lost)
                 going += c->out.charge;
             else if (!most || c->out.charge > most->out.charge)
                 most = c;
         }
-        if (!most || t->pool.charge - going <= t->options.output_bytes)
+        if (!most || loop->pool.charge - going <= loop->output_bytes)
             return;
-        ws_connection_lose(t, most, WS_LOST_SLOW);
+        ws_connection_lose(loop, most, WS_LOST_SLOW);
     }
 }
 
-void ws_output_flush(struct ws_transport *t)
+void ws_output_flush(struct ws_loop *loop)
 {
-    struct ws_connection *due = ws_list_take(t, WS_DUE), *c;
+    struct ws_connection *due = ws_list_take(loop, WS_DUE), *c;
 
-    t->due_count = 0;
+    loop->due_count = 0;
     while ((c = ws_list_pop(&due, WS_DUE))) {
         if (c->state != WS_DEAD && !c->lost)
-            settle(t, c);
+            settle(loop, c);
         c->out.seat = NULL; /* if it is lost: nobody needs what it follows */
     }
-    while (t->taped)
-        end_tape(t->taped);
-    relieve(t);
+    while (loop->taped)
+        end_tape(loop->taped);
+    relieve(loop);
 }

@@ -1,74 +1,113 @@
-#include "connection.h"
+#include "door.h"
+#include "loop.h"
+#include "threaded.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/random.h>
-#include <unistd.h>
 
-/* ---- opening ----------------------------------------------------------------------------------------------------- */
+/* The transport without threads: one loop, which the owner's thread works, and which calls the core. */
+struct ws_transport {
+    struct ws_door door; /* first */
+    struct ws_loop loop;
+};
 
-static int fail_system(struct chatroom_error *error, const char *what)
+static struct ws_transport *transport_of(struct ws_loop *loop)
 {
-    char text[128];
-
-    snprintf(text, sizeof text, "Cannot open %s: %s.", what, strerror(errno));
-    return chatroom_error_set(error, CHATROOM_ESYSTEM, text);
+    return (struct ws_transport *)((char *)loop - offsetof(struct ws_transport, loop));
 }
 
-static int open_descriptors(struct ws_transport *t, struct chatroom_error *error)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &t->wake};
+/* ---- up ---------------------------------------------------------------------------------------------------------- */
 
-    if (getrandom(t->addresses.key, sizeof t->addresses.key, 0) != sizeof t->addresses.key)
-        return fail_system(error, "the random source");
-    t->epoll = epoll_create1(EPOLL_CLOEXEC);
-    t->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    t->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (t->epoll < 0 || t->wake_fd < 0 || t->reserve < 0 || epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->wake_fd, &event))
-        return fail_system(error, "an epoll descriptor");
-    return CHATROOM_OK;
+static int opening(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_request_head *head,
+                   void **ret_core)
+{
+    chatroom_connection *core = NULL;
+    int rc = chatroom_transport_opening(transport_of(loop)->door.port, c, head, &core);
+
+    *ret_core = core;
+    return rc;
 }
 
-static void log_listening(const struct ws_transport *t, const struct ws_listener *listener)
+static void message(struct ws_loop *loop, struct ws_connection *c, enum chatroom_message_kind kind, chatroom_span text)
 {
-    const struct chatroom_log_field field = CHATROOM_TEXT("address", chatroom_str(listener->text));
-
-    chatroom_transport_log(t->port, CHATROOM_LOG_INFO, "listening", &field, 1);
+    (void)loop;
+    chatroom_transport_message(c->core, kind, text);
 }
+
+static void closed(struct ws_loop *loop, void *core, uint16_t code, chatroom_span reason, enum chatroom_party by)
+{
+    (void)loop;
+    chatroom_transport_closed(core, code, reason, by);
+}
+
+static void left(struct ws_loop *loop, struct ws_connection *c)
+{
+    ws_door_left(&transport_of(loop)->door, c->pass, c->opening, c->refused);
+}
+
+static void log_event(struct ws_loop *loop, enum chatroom_log_level level, const char *event,
+                      const struct ws_connection *c, const struct chatroom_log_field *fields, size_t count)
+{
+    ws_log(transport_of(loop)->door.port, level, event, c->core, fields, count);
+}
+
+static const struct ws_up up = {opening, message, closed, left, log_event, NULL};
+
+/* ---- the door ---------------------------------------------------------------------------------------------------- */
+
+static bool admit(struct ws_door *door, int fd, struct ws_address *address)
+{
+    struct ws_connection *c = ws_connection_new(&((struct ws_transport *)door)->loop, fd, address);
+
+    if (c)
+        c->opening = true;
+    return c != NULL;
+}
+
+static bool refuse(struct ws_door *door, int fd, struct ws_refusal refusal)
+{
+    struct ws_loop *loop = &((struct ws_transport *)door)->loop;
+    struct ws_connection *c = ws_connection_new(loop, fd, NULL);
+
+    if (!c)
+        return false;
+    c->refused = true;
+    ws_http_refuse(loop, c, refusal, false);
+    return true;
+}
+
+static const struct ws_door_ops door_ops = {admit, refuse};
+
+/* ---- connections ------------------------------------------------------------------------------------------------- */
 
 static int open_transport(void *self, chatroom_transport_port *port, struct chatroom_error *error)
 {
     struct ws_transport *t = self;
-    int rc = open_descriptors(t, error);
 
-    t->port = port;
-    for (size_t i = 0; !rc && i < t->listener_count; i++)
-        rc = ws_listener_open(&t->listeners[i], t->options.listen[i], error);
-    if (!rc && ws_listeners_watch(t))
-        rc = fail_system(error, "a listener");
-    for (size_t i = 0; !rc && i < t->listener_count; i++)
-        log_listening(t, &t->listeners[i]);
-    return rc;
+    if (ws_loop_open(&t->loop))
+        return ws_fail_system(error, "open an epoll descriptor");
+    return ws_door_open(&t->door, port, t->loop.epoll, error);
 }
-
-/* ---- connections ------------------------------------------------------------------------------------------------- */
 
 static void accept_peer(void *self, void *peer, const struct chatroom_answer *answer)
 {
-    ws_http_accept(self, peer, answer);
+    struct ws_transport *t = self;
+    struct ws_connection *c = peer;
+
+    ws_http_accept(&t->loop, c, answer);
+    if (c->state != WS_OPEN || !c->opening)
+        return;
+    c->opening = false;
+    ws_door_opened(&t->door);
 }
 
 static int send_frame(void *self, void *peer, chatroom_frame *frame)
 {
-    return ws_output_send(self, peer, frame);
+    return ws_output_send(&((struct ws_transport *)self)->loop, peer, frame);
 }
 
 static void close_peer(void *self, void *peer, uint16_t code, chatroom_span reason)
 {
-    ws_output_close(self, peer, code, reason);
+    ws_output_close(&((struct ws_transport *)self)->loop, peer, code, reason);
 }
 
 static int group_new(void *self, void **ret_group)
@@ -87,12 +126,12 @@ static int group_add(void *self, void *group, void *peer, struct chatroom_seat *
 static void group_remove(void *self, void *group, void *peer, struct chatroom_seat *seat)
 {
     (void)group;
-    ws_output_leave_group(self, peer, seat);
+    ws_output_leave_group(&((struct ws_transport *)self)->loop, peer, seat);
 }
 
 static void group_send(void *self, void *group, chatroom_frame *frame)
 {
-    ws_output_send_group(self, group, frame);
+    ws_output_send_group(&((struct ws_transport *)self)->loop, group, frame);
 }
 
 static void group_free(void *self, void *group)
@@ -105,163 +144,65 @@ static void group_free(void *self, void *group)
 
 static int epoll_of(void *self)
 {
-    return ((struct ws_transport *)self)->epoll;
+    return ((struct ws_transport *)self)->loop.epoll;
 }
 
 static uint64_t deadline(void *self)
 {
     const struct ws_transport *t = self;
-    const struct ws_timer *first = ws_timers_first(&t->timers);
-    uint64_t due;
+    uint64_t loop = ws_loop_deadline(&t->loop), door = ws_door_deadline(&t->door);
 
-    if (t->lists[WS_READY] || t->lists[WS_LOST])
-        return 0;
-    due = ws_listeners_deadline(t);
-    return first && first->due < due ? first->due : due;
-}
-
-static void run_timers(struct ws_transport *t)
-{
-    struct ws_timer *first;
-
-    while ((first = ws_timers_first(&t->timers)) && first->due <= t->now.mono_ns)
-        ws_connection_expire(t, ws_connection_of(first));
-    ws_addresses_forget(&t->addresses, t->now.mono_ns);
-    ws_listeners_wake(t);
-}
-
-static void run_held(struct ws_transport *t, struct ws_connection *ready)
-{
-    struct ws_connection *c;
-
-    while ((c = ws_list_pop(&ready, WS_READY)))
-        ws_input_held(t, c);
-}
-
-static void clear_wake(struct ws_transport *t)
-{
-    uint64_t count;
-
-    if (read(t->wake_fd, &count, sizeof count) < 0)
-        return; /* somebody woke us and another step has seen it */
-}
-
-static void run_event(struct ws_transport *t, const struct epoll_event *event)
-{
-    struct ws_source *source = event->data.ptr;
-
-    switch ((enum ws_source_kind)source->kind) {
-    case WS_SOURCE_WAKE:
-        clear_wake(t);
-        break;
-    case WS_SOURCE_LISTENER:
-        ws_listener_accept(t, (struct ws_listener *)source);
-        break;
-    case WS_SOURCE_CONNECTION:
-        ws_input_event(t, (struct ws_connection *)source, event->events);
-        break;
-    }
-}
-
-static void run_events(struct ws_transport *t)
-{
-    int count = epoll_wait(t->epoll, t->events, WS_EVENTS_MOST, 0);
-
-    t->more = count == WS_EVENTS_MOST;
-    for (int i = 0; i < count; i++)
-        run_event(t, &t->events[i]);
+    return loop < door ? loop : door;
 }
 
 static void step(void *self, struct chatroom_now now)
 {
     struct ws_transport *t = self;
-    struct ws_connection *ready;
 
-    t->now = now;
-    ws_connections_end_lost(t);
-    run_timers(t);
-    ready = ws_list_take(t, WS_READY); /* who holds input receives none: so nobody has two turns */
-    run_events(t);
-    run_held(t, ready);
-    ws_connections_end_lost(t);
-    ws_connections_bury(t);
+    ws_loop_wait(&t->loop, 0);
+    ws_door_step(&t->door, now.mono_ns);
+    ws_loop_step(&t->loop, now, &t->door);
 }
 
 static void flush(void *self)
 {
-    ws_output_flush(self);
-    ws_connections_bury(self);
+    ws_loop_flush(&((struct ws_transport *)self)->loop);
 }
 
 static bool more(void *self)
 {
-    return ((struct ws_transport *)self)->more;
+    return ((struct ws_transport *)self)->loop.event_count == WS_EVENTS_MOST;
 }
 
 static size_t due(void *self)
 {
-    return ((struct ws_transport *)self)->due_count;
+    return ((struct ws_transport *)self)->loop.due_count;
 }
 
 static void wake(void *self)
 {
-    const struct ws_transport *t = self;
-    uint64_t one = 1;
-
-    if (write(t->wake_fd, &one, sizeof one) < 0)
-        return; /* the counter is full: it is readable */
+    ws_loop_wake(&((struct ws_transport *)self)->loop);
 }
 
 static bool busy(void *self)
 {
-    const struct ws_transport *t = self;
-
-    return t->lists[WS_DUE] || t->writing_count > 0;
+    return ws_loop_busy(&((struct ws_transport *)self)->loop);
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 static void stop(void *self)
 {
-    struct ws_transport *t = self;
-
-    for (size_t i = 0; i < t->listener_count; i++)
-        ws_listener_close(&t->listeners[i]);
-    t->accept_again = t->shortage_over = CHATROOM_NEVER;
-}
-
-static void close_descriptor(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
-static void empty(struct ws_connection *list, enum ws_list_name name)
-{
-    while (ws_list_pop(&list, name))
-        continue;
+    ws_door_stop(self);
 }
 
 static void close_all(void *self)
 {
     struct ws_transport *t = self;
-    struct ws_timer *first;
 
-    stop(t);
-    while ((first = ws_timers_first(&t->timers)))
-        ws_connection_end(t, ws_connection_of(first), false);
-    for (int list = 0; list < WS_GRAVE; list++)
-        empty(ws_list_take(t, list), list);
-    ws_connections_bury(t);
-    close_descriptor(t->epoll);
-    close_descriptor(t->wake_fd);
-    close_descriptor(t->reserve);
-    ws_timers_fini(&t->timers);
-    ws_addresses_fini(&t->addresses);
-    ws_readers_fini(&t->readers);
-    ws_pool_fini(&t->pool);
-    ws_options_fini(&t->options);
-    free(t->listeners);
+    ws_loop_end(&t->loop);
+    ws_loop_fini(&t->loop);
+    ws_door_fini(&t->door);
     free(t);
 }
 
@@ -291,47 +232,42 @@ static const struct chatroom_transport_ops ops = {
     .close_all = close_all,
 };
 
-static void set_up(struct ws_transport *t)
+static int make(const struct chatroom_ws_epoll_options *options, struct chatroom_transport *ret_transport)
 {
-    t->addresses.limits = (struct ws_address_limits){
-        t->options.address_connections, t->options.address_connects_per_second, t->options.address_connects_burst};
-    t->limits = (struct ws_limits){t->options.message_bytes, t->options.frame_bytes, t->options.message_frames};
-    t->origins = (struct ws_origins){t->options.origins, t->options.origin_count};
-    t->listener_count = t->options.listen_count;
-    t->epoll = t->wake_fd = t->reserve = -1;
-    t->accept_again = t->shortage_over = CHATROOM_NEVER;
-    t->wake.kind = WS_SOURCE_WAKE;
-    for (size_t i = 0; i < t->listener_count; i++)
-        t->listeners[i] = (struct ws_listener){.source = {WS_SOURCE_LISTENER}, .fd = -1};
+    struct ws_transport *t = calloc(1, sizeof *t);
+
+    if (!t || ws_door_init(&t->door, &door_ops, options)) {
+        free(t);
+        return CHATROOM_ENOMEM;
+    }
+    ws_loop_init(&t->loop, &up, &t->door.options, options->output_bytes);
+    *ret_transport = (struct chatroom_transport){&ops, t};
+    return CHATROOM_OK;
 }
 
 int chatroom_ws_epoll(const struct chatroom_ws_epoll_options *options, struct chatroom_transport *ret_transport,
                       struct chatroom_error *error)
 {
-    struct ws_transport *t = calloc(1, sizeof *t);
-    int rc = t ? ws_options_copy(options, &t->options, error) : CHATROOM_ENOMEM;
+    struct chatroom_ws_epoll_options copy;
+    int rc = ws_options_copy(options, &copy, error);
 
-    if (!rc && !(t->listeners = calloc(t->options.listen_count, sizeof *t->listeners))) {
-        ws_options_fini(&t->options);
-        rc = CHATROOM_ENOMEM;
-    }
-    if (rc) {
-        free(t);
-        return rc == CHATROOM_ENOMEM ? chatroom_error_set(error, rc, chatroom_strerror(rc)) : rc;
-    }
-    set_up(t);
-    *ret_transport = (struct chatroom_transport){&ops, t};
-    return CHATROOM_OK;
+    if (rc)
+        return rc;
+    rc = copy.threads ? ws_threaded_new(&copy, ret_transport) : make(&copy, ret_transport);
+    if (!rc)
+        return CHATROOM_OK;
+    ws_options_fini(&copy);
+    return chatroom_error_set(error, rc, chatroom_strerror(rc));
 }
 
 int chatroom_ws_epoll_address(const struct chatroom_transport *transport, size_t n, char *ret_text, size_t size)
 {
-    const struct ws_transport *t = transport->self;
+    const struct ws_door *door = transport->self;
 
-    if (n >= t->listener_count || t->listeners[n].text[0] == '\0')
+    if (n >= door->listener_count || door->listeners[n].text[0] == '\0')
         return CHATROOM_ENOENT;
-    if (strlen(t->listeners[n].text) >= size)
+    if (strlen(door->listeners[n].text) >= size)
         return CHATROOM_ETOOBIG;
-    memcpy(ret_text, t->listeners[n].text, strlen(t->listeners[n].text) + 1);
+    memcpy(ret_text, door->listeners[n].text, strlen(door->listeners[n].text) + 1);
     return CHATROOM_OK;
 }

@@ -55,6 +55,7 @@ static const char help[] =
     "  --keep-empty-rooms   a room outlives its last member, with its history\n"
     "  --profile WORD       default, or aws: the quotas of Amazon API Gateway\n"
     "  --no-rate-limits     do not limit how fast clients connect, join, create and write\n"
+    "  --threads N          spread the connections over so many threads; 0: none (the default)\n"
     "  --log-level WORD     error, warn, info (the default) or debug, as JSON lines on standard error\n"
     "  --version, --help\n"
     "\n"
@@ -144,6 +145,7 @@ static int make_transport(struct server *s, struct chatroom_error *error)
     if (s->options.no_rate_limits)
         ws.connects_per_second = ws.address_connections = ws.address_connects_per_second = 0;
     page_init(&s->page, s->options.stage, s->options.mode, ws.frame_bytes ? ws.frame_bytes : ws.message_bytes);
+    ws.threads = s->options.threads;
     ws.listen = (const char *const *)s->options.listen.items;
     ws.listen_count = s->options.listen.count;
     ws.origins = (const char *const *)s->options.origins.items;

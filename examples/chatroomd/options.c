@@ -19,6 +19,7 @@ static const struct option names[] = {
     {"mode", required_argument, NULL, MODE},
     {"keep-empty-rooms", no_argument, NULL, KEEP_EMPTY_ROOMS},
     {"no-rate-limits", no_argument, NULL, NO_RATE_LIMITS},
+    {"threads", required_argument, NULL, THREADS},
     {"profile", required_argument, NULL, PROFILE},
     {"durability", required_argument, NULL, DURABILITY},
     {"log-level", required_argument, NULL, LOG_LEVEL},
@@ -181,6 +182,8 @@ static void lay_over(struct options *o, struct source *s)
         o->keep_empty_rooms = v->keep_empty_rooms;
     if (s->given[NO_RATE_LIMITS])
         o->no_rate_limits = v->no_rate_limits;
+    if (s->given[THREADS])
+        o->threads = v->threads;
     if (s->given[PROFILE])
         o->aws = v->aws;
     if (s->given[MODE])

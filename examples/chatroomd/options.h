@@ -36,6 +36,7 @@ struct options {
     enum chatroom_chat_mode mode;
     bool keep_empty_rooms;
     bool no_rate_limits;
+    unsigned threads; /* for the connections; 0: none of their own */
     bool aws;
     enum chatroom_durability durability;
     enum chatroom_log_level log_level;

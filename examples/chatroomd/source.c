@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <sys/un.h>
 
+#define THREADS_MOST 64
+
 /* One word of a choice, such as "simple" of --mode. */
 struct choice {
     const char *word;
@@ -145,6 +147,16 @@ static bool set_path(struct source *s, const char *name, char **path, const char
     return *value ? set_text(s, name, path, value) : source_refuse_option(s, name, "needs a path");
 }
 
+static bool set_threads(struct source *s, const char *value)
+{
+    size_t digits = strspn(value, "0123456789");
+
+    if (digits == 0 || digits > 2 || value[digits] || atoi(value) > THREADS_MOST)
+        return source_refuse_option(s, "threads", "needs a number from 0 to 64");
+    s->values.threads = (unsigned)atoi(value);
+    return true;
+}
+
 static bool set_option(struct source *s, enum option_name option, const char *name, const char *value)
 {
     struct options *o = &s->values;
@@ -174,6 +186,8 @@ static bool set_option(struct source *s, enum option_name option, const char *na
         ok = set_choice(s, name, switches, value, &number);
         o->no_rate_limits = number;
         return ok;
+    case THREADS:
+        return set_threads(s, value);
     case PROFILE:
         ok = set_choice(s, name, profiles, value, &number);
         o->aws = number;

@@ -20,6 +20,7 @@ enum option_name {
     MODE,
     KEEP_EMPTY_ROOMS,
     NO_RATE_LIMITS,
+    THREADS,
     PROFILE,
     DURABILITY,
     LOG_LEVEL,

@@ -3,7 +3,8 @@
  * time, once or from there on. Whatever fails, the process lives, and afterwards a new client is served as if nothing
  * had been.
  *
- * The linker sends the transport's malloc(), calloc() and realloc() here (--wrap).
+ * The linker sends the transport's malloc(), calloc() and realloc() here (--wrap). With as many threads as the argument
+ * says, those of the workers too.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,14 +17,20 @@
 
 #include <chatroom/backend/ws_epoll.h>
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#define TURNS 30 /* more than the conversation needs */
+#define TURNS      (threads ? 12 : 30) /* more than the conversation needs */
+#define TURNS_MOST 30000               /* until something is said not to happen any more */
 
-static size_t countdown; /* allocations until one fails; 0: none does */
-static bool sticky;      /* ... and so do all after it */
+static unsigned threads;
+static pthread_t main_thread;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the next three */
+static size_t countdown;                                 /* allocations until one fails; 0: none does */
+static bool sticky;                                      /* ... and so do all after it */
 static bool failed;
-static bool inside; /* the transport works: the clients' allocations are not meant */
+static bool inside; /* the transport works in this thread: the clients' allocations are not meant */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -32,14 +39,43 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 
-static bool refuses(void)
+static bool count_down(void)
 {
-    if (!inside || (countdown == 0 && !failed))
-        return false;
     if (countdown == 0)
-        return sticky;
+        return failed && sticky;
     failed = --countdown == 0;
     return failed;
+}
+
+static bool refuses(void)
+{
+    bool refused;
+
+    if (pthread_equal(pthread_self(), main_thread) && !inside)
+        return false;
+    pthread_mutex_lock(&lock);
+    refused = count_down();
+    pthread_mutex_unlock(&lock);
+    return refused;
+}
+
+static void set_failure(size_t nth, bool stays)
+{
+    pthread_mutex_lock(&lock);
+    countdown = nth;
+    sticky = stays;
+    failed = false;
+    pthread_mutex_unlock(&lock);
+}
+
+static bool has_failed(void)
+{
+    bool any;
+
+    pthread_mutex_lock(&lock);
+    any = failed;
+    pthread_mutex_unlock(&lock);
+    return any;
 }
 
 void *__wrap_malloc(size_t size)
@@ -64,11 +100,23 @@ static void *group;
 static struct chatroom_seat seat;
 static chatroom_connection *seated;
 
+/* Out of memory it is the transport that has to see to it that nobody misses it. */
+static void send_to_group(chatroom_span message)
+{
+    chatroom_frame *frame = chatroom_frame_new(NULL, CHATROOM_BINARY_MESSAGE, message, 0);
+
+    if (frame)
+        port.transport.ops->group_send(port.transport.self, group, frame);
+    chatroom_frame_unref(frame);
+}
+
 static void echo(struct chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
 {
     if (group && !seated &&
         port.transport.ops->group_add(port.transport.self, group, connection->peer, &seat) == CHATROOM_OK)
         seated = connection;
+    if (seated)
+        send_to_group(message);
     port_send(connection, kind, message);
 }
 
@@ -85,6 +133,8 @@ static void on_closed(struct chatroom_connection *connection, uint16_t code, cha
 
 static void turn(struct ws_client *client)
 {
+    if (threads)
+        usleep(50); /* the workers' turn */
     inside = true;
     port_turn(&port, 0);
     inside = false;
@@ -145,11 +195,10 @@ static bool run(size_t nth, bool stays)
 
     options.listen = listen;
     options.listen_count = 1;
+    options.threads = threads;
     port = (struct chatroom_transport_port){.message = echo, .closed = on_closed};
     group = NULL;
-    countdown = nth;
-    sticky = stays;
-    failed = false;
+    set_failure(nth, stays);
     inside = true;
     rc = chatroom_ws_epoll(&options, &port.transport, NULL);
     inside = false;
@@ -166,18 +215,21 @@ static bool run(size_t nth, bool stays)
     converse(clients[0]);
     clients[1] = begin();
     ask_for_health(clients[1]);
-    any = failed;
-    countdown = 0;
-    failed = false;
+    any = has_failed();
+    set_failure(0, false);
     clients[2] = begin();
     ws_client_put_request(clients[2], "/", "");
-    turns(clients[2]);
+    for (int i = 0; i < TURNS_MOST && clients[2]->status == 0; i++)
+        turn(clients[2]);
     assert_int_equal(clients[2]->status, 101);
     for (int i = 0; i < 3; i++)
         ws_client_free(clients[i]);
-    port.transport.ops->close_all(port.transport.self);
+    if (seated)
+        port.transport.ops->group_remove(port.transport.self, group, seated->peer, &seat);
+    seated = NULL;
     if (group)
-        port.transport.ops->group_free(NULL, group);
+        port.transport.ops->group_free(port.transport.self, group);
+    port.transport.ops->close_all(port.transport.self);
     assert_int_equal(port.count, 0);
     return any;
 }
@@ -213,29 +265,31 @@ static void F20_who_could_not_be_sent_a_frame_is_dropped(void **state)
     (void)state;
     options.listen = listen;
     options.listen_count = 1;
+    options.threads = threads;
     port = (struct chatroom_transport_port){0};
     group = NULL;
     assert_int_equal(chatroom_ws_epoll(&options, &port.transport, NULL), CHATROOM_OK);
     assert_int_equal(port.transport.ops->open(port.transport.self, &port, NULL), CHATROOM_OK);
     client = begin();
     ws_client_put_request(client, "/", "");
-    turns(client);
+    for (int i = 0; i < TURNS_MOST && client->status == 0; i++)
+        turn(client);
     assert_int_equal(port.count, 1);
     frame = chatroom_frame_new(NULL, CHATROOM_TEXT_MESSAGE, chatroom_str("x"), 0);
-    countdown = 1;
-    sticky = failed = false;
+    set_failure(1, false);
     inside = true;
     assert_int_equal(port.transport.ops->send(port.transport.self, port.connections->peer, frame), CHATROOM_ENOMEM);
-    inside = failed = false;
+    inside = false;
     chatroom_frame_unref(frame);
-    turns(client);
+    for (int i = 0; i < TURNS_MOST && !(port.count == 0 && client->ended); i++)
+        turn(client);
     assert_int_equal(port.count, 0);
     assert_true(client->ended);
     ws_client_free(client);
     port.transport.ops->close_all(port.transport.self);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(F20_each_allocation_fails_once),
@@ -243,5 +297,7 @@ int main(void)
         cmocka_unit_test(F20_who_could_not_be_sent_a_frame_is_dropped),
     };
 
+    threads = argc > 1 ? (unsigned)atoi(argv[1]) : 0;
+    main_thread = pthread_self();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

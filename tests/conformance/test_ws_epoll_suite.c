@@ -1,4 +1,7 @@
-/* The suite of any transport, on ws_epoll, with clients that speak RFC 6455; again with input and output cut small. */
+/*
+ * The suite of any transport, on ws_epoll, with clients that speak RFC 6455; again with input and output cut small.
+ * With as many threads as the argument says.
+ */
 #include "transport_suite.h"
 #include "ws_client.h"
 
@@ -7,6 +10,7 @@
 #include <stdlib.h>
 
 static size_t piece; /* of the clients */
+static unsigned threads;
 
 struct client {
     struct ws_client *ws;
@@ -20,6 +24,7 @@ static int make(struct chatroom_transport *ret_transport, struct chatroom_error 
 
     options.listen = listen;
     options.listen_count = 1;
+    options.threads = threads;
     return chatroom_ws_epoll(&options, ret_transport, error);
 }
 
@@ -121,7 +126,7 @@ static void free_client(struct client *client)
     free(client);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct client_driver driver = {
         .make = make,
@@ -136,8 +141,10 @@ int main(void)
         .close_code = close_code,
         .free = free_client,
     };
-    int failed = transport_suite("ws_epoll", &driver);
+    int failed;
 
+    threads = argc > 1 ? (unsigned)atoi(argv[1]) : 0;
+    failed = transport_suite("ws_epoll", &driver);
     piece = 13;
     return failed + transport_suite("ws_epoll, cut small (F32)", &driver);
 }

@@ -1,11 +1,15 @@
-/* A server that sends every message back, on the transport alone. For the tests by independent clients: ws_echo
- * --listen ADDR:PORT */
+/*
+ * A server that sends every message back, on the transport alone. For the tests by independent clients:
+ *
+ *     ws_echo --listen ADDR:PORT [--threads N]
+ */
 #include "transport_port.h"
 
 #include <chatroom/backend/ws_epoll.h>
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MESSAGE_MOST (16 * 1024 * 1024)
@@ -41,7 +45,7 @@ int main(int argc, char **argv)
     struct chatroom_transport_port port = {.message = echo};
     struct chatroom_error error;
     struct sigaction action = {.sa_handler = on_signal};
-    const char *address = argc == 3 && strcmp(argv[1], "--listen") == 0 ? argv[2] : "127.0.0.1:0";
+    const char *address = argc >= 3 && strcmp(argv[1], "--listen") == 0 ? argv[2] : "127.0.0.1:0";
     char text[128];
 
     options.listen = &address;
@@ -49,6 +53,9 @@ int main(int argc, char **argv)
     options.message_bytes = MESSAGE_MOST;
     options.queue_bytes = 4 * (size_t)MESSAGE_MOST;
     options.queue_soft_bytes = 2 * (size_t)MESSAGE_MOST;
+    options.message_ms = 600000; /* a message may come octet by octet */
+    options.connects_per_second = 0;
+    options.threads = argc == 5 && strcmp(argv[3], "--threads") == 0 ? (unsigned)atoi(argv[4]) : 0;
     if (chatroom_ws_epoll(&options, &port.transport, &error)) {
         fprintf(stderr, "%s\n", error.text);
         return 1;

@@ -14,6 +14,7 @@ import websockets
 
 PATIENCE = float(os.environ.get("E2E_PATIENCE", "1"))
 START_SECONDS = 20 * PATIENCE
+THREADS = ("--threads", os.environ["THREADS"]) if "THREADS" in os.environ else ()
 
 
 class Server:
@@ -90,7 +91,7 @@ class Server:
 
 class Echo(Server):
     def __init__(self):
-        super().__init__("ECHO", r"listening on 127\.0\.0\.1:(\d+)", ["--listen", "127.0.0.1:0"])
+        super().__init__("ECHO", r"listening on 127\.0\.0\.1:(\d+)", ["--listen", "127.0.0.1:0", *THREADS])
 
 
 class Chatroomd(Server):
@@ -100,7 +101,7 @@ class Chatroomd(Server):
         self.own = tempfile.mkdtemp(prefix="chatroomd-") if data is None else None
         data = self.own or data
         self.arguments = ["--memory"] if data == "memory" else ["--data", data]
-        self.arguments += ["--mode", mode, *extra]
+        self.arguments += ["--mode", mode, *THREADS, *extra]
         self.arguments += ["--keep-empty-rooms"] if keep else []
         self.arguments += [] if limits else ["--no-rate-limits"]
         super().__init__("CHATROOMD", r"WebSocket at ws://127\.0\.0\.1:(\d+)/", self.at(port))

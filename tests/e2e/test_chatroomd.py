@@ -23,8 +23,8 @@ from rawws import WebSocket, upgrade_request, Raw
 PROGRAM = os.environ.get("CHATROOMD", "")
 FREE = ("--listen", "127.0.0.1:0")
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "chatroomd")
-OPTIONS = ("config", "listen", "origin", "data", "memory", "stage", "mode", "keep-empty-rooms", "no-rate-limits", "profile",
-           "durability", "log-level", "version", "help")
+OPTIONS = ("config", "listen", "origin", "data", "memory", "stage", "mode", "keep-empty-rooms", "no-rate-limits", "threads",
+           "profile", "durability", "log-level", "version", "help")
 
 
 def run(*arguments, **more):

@@ -642,17 +642,22 @@ class Order(Lab):
         """History and what comes after it fit: no gap, nothing twice, nothing live before the answer."""
         ann, bob = await self.pair()
         total = 1500
+        begun, joined = asyncio.Event(), asyncio.Event()
 
         async def publish(one):
-            for n in range(total // 2):
+            for n in range(total // 2 - 1):
                 await one.say(str(n))
                 await asyncio.sleep(0)
+            await joined.wait()  # at least one comes while there is more to come
+            await one.say("the last")
 
         async def hear(one):
             for n in range(total):
                 self.assertEqual((await one.said(30))["seq"], n + 1)
+                begun.set()
 
         async def join(n):
+            await begun.wait()
             await asyncio.sleep(0.02 * n)
             one = await self.client("late%d" % n)
             await one.send("join-room", "den")
@@ -660,6 +665,7 @@ class Order(Lab):
             self.assertIn("transactWrite", answer)
             old = [m["seq"] for m in answer.get("messages", [])]
             newest = answer["newest"]
+            joined.set()
             self.assertEqual(old, list(range(newest - len(old) + 1, newest + 1)))
             for seq in range(newest + 1, total + 1):
                 self.assertEqual((await one.said(30))["seq"], seq)

@@ -116,6 +116,7 @@ static void options__nothing_given_means_the_defaults(void **state)
     assert_int_equal(o.durability, CHATROOM_DURABLE_COMMIT);
     assert_int_equal(o.log_level, CHATROOM_LOG_INFO);
     assert_false(o.memory || o.keep_empty_rooms || o.no_rate_limits || o.aws);
+    assert_int_equal(o.threads, 0);
     assert_null(o.config);
     options_fini(&o);
 }
@@ -125,7 +126,7 @@ static void options__every_flag_is_heard(void **state)
     struct options o =
         accepted(WORDS("--listen", "[::1]:0", "--listen=unix:/run/x.sock", "--origin", "https://chat.example", "--data",
                        "/srv/chat", "--stage", "prod_1", "--mode", "both", "--keep-empty-rooms", "--no-rate-limits",
-                       "--profile", "aws", "--durability", "async", "--log-level", "debug"));
+                       "--profile", "aws", "--threads", "64", "--durability", "async", "--log-level", "debug"));
 
     (void)state;
     assert_int_equal(o.listen.count, 2);
@@ -139,6 +140,7 @@ static void options__every_flag_is_heard(void **state)
     assert_int_equal(o.durability, CHATROOM_DURABLE_ASYNC);
     assert_int_equal(o.log_level, CHATROOM_LOG_DEBUG);
     assert_true(o.keep_empty_rooms && o.no_rate_limits && o.aws && !o.memory);
+    assert_int_equal(o.threads, 64);
     options_fini(&o);
     o = accepted(WORDS("--memory", "--mode=simple", "--log-level=warn"));
     assert_true(o.memory);
@@ -289,6 +291,7 @@ static void options__the_file_takes_the_same_names(void **state)
                                      "mode : both\n"
                                      "keep-empty-rooms = yes\n"
                                      "no-rate-limits = on\n"
+                                     "threads = 2\n"
                                      "memory = no\n"
                                      "profile = aws\n"
                                      "durability = none\n"
@@ -303,6 +306,7 @@ static void options__the_file_takes_the_same_names(void **state)
     assert_int_equal(o.durability, CHATROOM_DURABLE_NONE);
     assert_int_equal(o.log_level, CHATROOM_LOG_WARN);
     assert_true(o.keep_empty_rooms && o.no_rate_limits && o.aws && !o.memory);
+    assert_int_equal(o.threads, 2);
     assert_string_equal(o.config, path);
     options_fini(&o);
 }
@@ -339,6 +343,11 @@ static void options__a_bad_value_in_the_file_is_refused_with_its_line(void **sta
     file_refused("\nlisten = 8080\n",
                  "2: listen: needs ADDRESS:PORT in numbers, such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH");
     file_refused("data =\n", "1: data: needs a path");
+    file_refused("threads = 65\n", "1: threads: needs a number from 0 to 64");
+    file_refused("threads = two\n", "1: threads: needs a number from 0 to 64");
+    file_refused("threads = -1\n", "1: threads: needs a number from 0 to 64");
+    file_refused("threads = 1x\n", "1: threads: needs a number from 0 to 64");
+    file_refused("threads =\n", "1: threads: needs a number from 0 to 64");
     file_refused("profile = big\n", "1: profile: \"big\" is none of default, aws");
     file_refused("durability = full\n", "1: durability: \"full\" is none of commit, async, none");
     file_refused("log-level = loud\n", "1: log-level: \"loud\" is none of error, warn, info, debug");

@@ -1,5 +1,5 @@
 /*
- * ws_epoll.h: WebSockets (RFC 6455) and a little HTTP/1.1 on one epoll descriptor, without threads.
+ * ws_epoll.h: WebSockets (RFC 6455) and a little HTTP/1.1 on epoll, in the owner's thread or spread over threads.
  */
 #ifndef CHATROOM_BACKEND_WS_EPOLL_H
 #define CHATROOM_BACKEND_WS_EPOLL_H
@@ -51,6 +51,7 @@ struct chatroom_ws_epoll_options {
     size_t output_bytes;           /* output of all connections: beyond it the one with the most is reset */
     unsigned address_connects_per_second; /* of one address as above, else 429; 0: no limit */
     unsigned address_connects_burst;
+    unsigned threads;              /* that do the I/O, at most 64; 0: the owner's thread does */
 };
 
 #define CHATROOM_WS_EPOLL_OPTIONS                                                                                      \

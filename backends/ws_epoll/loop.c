@@ -1,0 +1,152 @@
+#include "loop.h"
+
+#include "door.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+void ws_loop_init(struct ws_loop *loop, const struct ws_up *up, const struct chatroom_ws_epoll_options *options,
+                  size_t output_bytes)
+{
+    loop->up = up;
+    loop->options = options;
+    loop->limits = (struct ws_limits){options->message_bytes, options->frame_bytes, options->message_frames};
+    loop->origins = (struct ws_origins){options->origins, options->origin_count};
+    loop->output_bytes = output_bytes;
+    loop->epoll = loop->wake_fd = -1;
+    loop->wake.kind = WS_SOURCE_WAKE;
+}
+
+int ws_loop_open(struct ws_loop *loop)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &loop->wake};
+
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (loop->epoll < 0 || loop->wake_fd < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake_fd, &event))
+        return CHATROOM_ESYSTEM;
+    return CHATROOM_OK;
+}
+
+/* ---- a turn ------------------------------------------------------------------------------------------------------ */
+
+uint64_t ws_loop_deadline(const struct ws_loop *loop)
+{
+    const struct ws_timer *first = ws_timers_first(&loop->timers);
+
+    if (loop->lists[WS_LOST] || (loop->lists[WS_READY] && !loop->full))
+        return 0;
+    return first ? first->due : CHATROOM_NEVER;
+}
+
+void ws_loop_wait(struct ws_loop *loop, int most_ms)
+{
+    int count = epoll_wait(loop->epoll, loop->events, WS_EVENTS_MOST, most_ms);
+
+    loop->event_count = count > 0 ? (size_t)count : 0;
+}
+
+static void run_timers(struct ws_loop *loop)
+{
+    struct ws_timer *first;
+
+    while ((first = ws_timers_first(&loop->timers)) && first->due <= loop->now.mono_ns)
+        ws_connection_expire(loop, ws_connection_of(first));
+}
+
+static void run_held(struct ws_loop *loop, struct ws_connection *ready)
+{
+    struct ws_connection *c;
+
+    while ((c = ws_list_pop(&ready, WS_READY)))
+        ws_input_held(loop, c);
+}
+
+static void clear_wake(const struct ws_loop *loop)
+{
+    uint64_t count;
+
+    if (read(loop->wake_fd, &count, sizeof count) < 0)
+        return; /* somebody woke us and another step has seen it */
+}
+
+static void run_event(struct ws_loop *loop, const struct epoll_event *event, struct ws_door *door)
+{
+    struct ws_source *source = event->data.ptr;
+
+    switch ((enum ws_source_kind)source->kind) {
+    case WS_SOURCE_WAKE:
+        clear_wake(loop);
+        break;
+    case WS_SOURCE_LISTENER:
+        ws_door_accept(door, (struct ws_listener *)source);
+        break;
+    case WS_SOURCE_CONNECTION:
+        ws_input_event(loop, (struct ws_connection *)source, event->events);
+        break;
+    }
+}
+
+void ws_loop_step(struct ws_loop *loop, struct chatroom_now now, struct ws_door *door)
+{
+    struct ws_connection *ready;
+
+    loop->now = now;
+    ws_connections_end_lost(loop);
+    run_timers(loop);
+    ready = loop->full ? NULL : ws_list_take(loop, WS_READY); /* who holds input receives none: nobody has two turns */
+    for (size_t i = 0; i < loop->event_count; i++)
+        run_event(loop, &loop->events[i], door);
+    run_held(loop, ready);
+    ws_connections_end_lost(loop);
+    ws_connections_bury(loop);
+}
+
+void ws_loop_flush(struct ws_loop *loop)
+{
+    ws_output_flush(loop);
+    ws_connections_bury(loop);
+}
+
+void ws_loop_wake(const struct ws_loop *loop)
+{
+    uint64_t one = 1;
+
+    if (write(loop->wake_fd, &one, sizeof one) < 0)
+        return; /* the counter is full: it is readable */
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+static void empty(struct ws_connection *list, enum ws_list_name name)
+{
+    while (ws_list_pop(&list, name))
+        continue;
+}
+
+void ws_loop_end(struct ws_loop *loop)
+{
+    struct ws_timer *first;
+
+    while ((first = ws_timers_first(&loop->timers)))
+        ws_connection_end(loop, ws_connection_of(first), false);
+    for (int list = 0; list < WS_GRAVE; list++)
+        empty(ws_list_take(loop, list), list);
+    ws_connections_bury(loop);
+}
+
+static void close_descriptor(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void ws_loop_fini(struct ws_loop *loop)
+{
+    ws_connections_bury(loop);
+    close_descriptor(loop->epoll);
+    close_descriptor(loop->wake_fd);
+    ws_timers_fini(&loop->timers);
+    ws_readers_fini(&loop->readers);
+    ws_pool_fini(&loop->pool);
+}

@@ -1,0 +1,302 @@
+#include "threaded.h"
+
+#include "remote.h"
+#include "spread.h"
+
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SKEW_MOST 1000000 /* that a change of the clock is not worth waking everybody */
+#define EVENTS    64
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static int open_descriptors(struct ws_threaded *t, struct chatroom_error *error)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &t->wake};
+
+    t->epoll = epoll_create1(EPOLL_CLOEXEC);
+    t->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (t->epoll < 0 || t->wake_fd < 0 || epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->wake_fd, &event))
+        return ws_fail_system(error, "open an epoll descriptor");
+    return CHATROOM_OK;
+}
+
+static int open_transport(void *self, chatroom_transport_port *port, struct chatroom_error *error)
+{
+    struct ws_threaded *t = self;
+    int rc = open_descriptors(t, error);
+
+    for (size_t i = 0; !rc && i < t->count; i++)
+        rc = ws_worker_start(&t->workers[i], i, error);
+    return rc ? rc : ws_door_open(&t->door, port, t->epoll, error);
+}
+
+static bool admit(struct ws_door *door, int fd, struct ws_address *address)
+{
+    return ws_remote_let_in((struct ws_threaded *)door, fd, address, (struct ws_refusal){0});
+}
+
+static bool refuse(struct ws_door *door, int fd, struct ws_refusal refusal)
+{
+    return ws_remote_let_in((struct ws_threaded *)door, fd, NULL, refusal);
+}
+
+static const struct ws_door_ops door_ops = {admit, refuse};
+
+/* ---- connections ------------------------------------------------------------------------------------------------- */
+
+void ws_post(struct ws_worker *worker, struct ws_node *node, void (*take)(struct ws_node *node), size_t charge)
+{
+    ws_nodes_add(&worker->out, node, take, charge);
+}
+
+void ws_threaded_answer(struct ws_worker *worker, struct ws_node *node, void (*take)(struct ws_node *node))
+{
+    ws_nodes_add(&worker->behind, node, take, 1);
+}
+
+static void accept_peer(void *self, void *peer, const struct chatroom_answer *answer)
+{
+    (void)self;
+    ws_remote_accept(peer, answer);
+}
+
+static int send_frame(void *self, void *peer, chatroom_frame *frame)
+{
+    (void)self;
+    return ws_remote_send(peer, frame);
+}
+
+static void close_peer(void *self, void *peer, uint16_t code, chatroom_span reason)
+{
+    (void)self;
+    ws_remote_close(peer, code, reason);
+}
+
+static int group_new(void *self, void **ret_group)
+{
+    *ret_group = ws_spread_new(self);
+    return *ret_group ? CHATROOM_OK : CHATROOM_ENOMEM;
+}
+
+static int group_add(void *self, void *group, void *peer, struct chatroom_seat *seat)
+{
+    (void)self;
+    return ws_spread_add(group, peer, seat);
+}
+
+static void group_remove(void *self, void *group, void *peer, struct chatroom_seat *seat)
+{
+    (void)self;
+    (void)group;
+    ws_spread_remove(peer, seat);
+}
+
+static void group_send(void *self, void *group, chatroom_frame *frame)
+{
+    (void)self;
+    ws_spread_send(group, frame);
+}
+
+static void group_free(void *self, void *group)
+{
+    (void)self;
+    ws_spread_free(group);
+}
+
+/* ---- the owner's loop -------------------------------------------------------------------------------------------- */
+
+static int epoll_of(void *self)
+{
+    return ((struct ws_threaded *)self)->epoll;
+}
+
+static uint64_t deadline(void *self)
+{
+    return ws_door_deadline(self);
+}
+
+static void clear_wake(const struct ws_threaded *t)
+{
+    uint64_t count;
+
+    if (read(t->wake_fd, &count, sizeof count) < 0)
+        return; /* somebody woke us and another step has seen it */
+}
+
+static void run_events(struct ws_threaded *t)
+{
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(t->epoll, events, EVENTS, 0);
+
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.ptr == &t->wake)
+            clear_wake(t);
+        else
+            ws_door_accept(&t->door, events[i].data.ptr);
+    }
+}
+
+uint64_t ws_system_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* now was read a while ago, so the greatest difference is the best. If it jumps, the workers' deadlines have come near.
+ */
+static void set_clock(struct ws_threaded *t, struct chatroom_now now)
+{
+    long long skew = (long long)(now.mono_ns - ws_system_ns());
+
+    if (t->clock_set && skew <= atomic_load_explicit(&t->skew_ns, memory_order_relaxed) + SKEW_MOST)
+        return;
+    t->clock_set = true;
+    atomic_store_explicit(&t->skew_ns, skew, memory_order_relaxed);
+    for (size_t i = 0; i < t->count; i++)
+        ws_loop_wake(&t->workers[i].loop);
+}
+
+static bool any(const struct ws_threaded *t, bool (*is)(const struct ws_worker *worker))
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (is(&t->workers[i]))
+            return true;
+    return false;
+}
+
+static void step(void *self, struct chatroom_now now)
+{
+    struct ws_threaded *t = self;
+
+    set_clock(t, now);
+    ws_door_step(&t->door, now.mono_ns);
+    run_events(t);
+    ws_mailbox_take(&t->in, &t->heard, true);
+    if (!any(t, ws_worker_behind)) /* else one of them wakes us */
+        ws_nodes_run(&t->heard);
+}
+
+static void flush(void *self)
+{
+    struct ws_threaded *t = self;
+
+    for (size_t i = 0; i < t->count; i++)
+        ws_worker_flush(&t->workers[i]);
+}
+
+void ws_threaded_wake(const struct ws_threaded *t)
+{
+    uint64_t one = 1;
+
+    if (write(t->wake_fd, &one, sizeof one) < 0)
+        return; /* the counter is full: it is readable */
+}
+
+static void wake(void *self)
+{
+    ws_threaded_wake(self);
+}
+
+static bool busy(void *self)
+{
+    return any(self, ws_worker_busy);
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+static void stop(void *self)
+{
+    struct ws_threaded *t = self;
+
+    ws_door_stop(&t->door);
+    atomic_store(&t->stopping, true);
+}
+
+/* The workers have ended: what they told last, and what comes of it, is done here. */
+static void finish(struct ws_threaded *t)
+{
+    do {
+        ws_mailbox_take(&t->in, &t->heard, false);
+        ws_nodes_run(&t->heard);
+        for (size_t i = 0; i < t->count; i++) {
+            ws_nodes_move(&t->workers[i].behind, &t->workers[i].out);
+            ws_nodes_run(&t->workers[i].out);
+            ws_nodes_move(&t->workers[i].told, &t->heard);
+        }
+    } while (t->heard.first);
+}
+
+static void close_descriptor(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+static void close_all(void *self)
+{
+    struct ws_threaded *t = self;
+
+    t->closing = true;
+    for (size_t i = 0; i < t->count; i++)
+        ws_worker_end(&t->workers[i]);
+    finish(t);
+    for (size_t i = 0; i < t->count; i++)
+        ws_worker_fini(&t->workers[i]);
+    ws_mailbox_fini(&t->in);
+    ws_door_fini(&t->door);
+    close_descriptor(t->epoll);
+    close_descriptor(t->wake_fd);
+    free(t->workers);
+    free(t);
+}
+
+/* ---- making one -------------------------------------------------------------------------------------------------- */
+
+static const struct chatroom_transport_ops ops = {
+    CHATROOM_TRANSPORT_OPS,
+    .name = "ws_epoll",
+    .open = open_transport,
+    .accept = accept_peer,
+    .send = send_frame,
+    .close = close_peer,
+    .group_new = group_new,
+    .group_add = group_add,
+    .group_remove = group_remove,
+    .group_send = group_send,
+    .group_free = group_free,
+    .fd = epoll_of,
+    .deadline = deadline,
+    .step = step,
+    .flush = flush, /* it writes to nobody: there is no due() */
+    .wake = wake,
+    .stop = stop,
+    .busy = busy,
+    .close_all = close_all,
+};
+
+int ws_threaded_new(const struct chatroom_ws_epoll_options *options, struct chatroom_transport *ret_transport)
+{
+    struct ws_threaded *t = calloc(1, sizeof *t);
+    struct ws_worker *workers = calloc(options->threads, sizeof *workers);
+
+    if (!t || !workers || ws_door_init(&t->door, &door_ops, options)) {
+        free(workers);
+        free(t);
+        return CHATROOM_ENOMEM;
+    }
+    t->epoll = t->wake_fd = -1;
+    t->wake.kind = WS_SOURCE_WAKE;
+    t->workers = workers;
+    t->count = options->threads;
+    ws_mailbox_init(&t->in);
+    for (size_t i = 0; i < t->count; i++)
+        ws_worker_init(&workers[i], t, options->output_bytes / t->count);
+    *ret_transport = (struct chatroom_transport){&ops, t};
+    return CHATROOM_OK;
+}
