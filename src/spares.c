@@ -10,9 +10,10 @@
 #define HAS_ASAN 0
 #endif
 #if HAS_ASAN /* who uses a block that was given back is to be caught as if it had been freed */
-#include <sanitizer/asan_interface.h>
-#define HIDE(block, size)   ASAN_POISON_MEMORY_REGION(block, size)
-#define UNHIDE(block, size) ASAN_UNPOISON_MEMORY_REGION(block, size)
+void __asan_poison_memory_region(void const volatile *address, size_t size);
+void __asan_unpoison_memory_region(void const volatile *address, size_t size);
+#define HIDE(block, size)   __asan_poison_memory_region(block, size)
+#define UNHIDE(block, size) __asan_unpoison_memory_region(block, size)
 #else
 #define HIDE(block, size)   (void)0
 #define UNHIDE(block, size) (void)0

@@ -146,11 +146,10 @@ struct ws_loop {
     struct ws_readers readers;
     struct ws_pool pool;
     struct ws_group *taped; /* groups with a tape: only from a send to the next flush */
-    bool more;              /* the last wait brought as many events as it takes */
     size_t due_count;
     size_t writing_count;
     uint64_t slow_consumers; /* all in all */
-    size_t event_count;
+    size_t event_count;      /* of the last wait */
     struct iovec pieces[WS_IOV_MOST];
     struct epoll_event events[WS_EVENTS_MOST];
     uint8_t input[WS_TURN_BYTES];

@@ -44,7 +44,6 @@ void ws_loop_wait(struct ws_loop *loop, int most_ms)
     int count = epoll_wait(loop->epoll, loop->events, WS_EVENTS_MOST, most_ms);
 
     loop->event_count = count > 0 ? (size_t)count : 0;
-    loop->more = loop->event_count == WS_EVENTS_MOST;
 }
 
 static void run_timers(struct ws_loop *loop)

@@ -71,7 +71,7 @@ static void take_input(struct ws_worker *worker)
     for (unsigned parts = 1;; parts++) {
         loop->full = atomic_load(&worker->unheard) >= WS_WAITING_MOST;
         ws_loop_step(loop, (struct chatroom_now){.mono_ns = clock_of(worker)}, NULL);
-        if (!loop->more || parts == PARTS_MOST)
+        if (loop->event_count < WS_EVENTS_MOST || parts == PARTS_MOST)
             return;
         ws_loop_wait(loop, 0);
     }

@@ -171,7 +171,7 @@ static void flush(void *self)
 
 static bool more(void *self)
 {
-    return ((struct ws_transport *)self)->loop.more;
+    return ((struct ws_transport *)self)->loop.event_count == WS_EVENTS_MOST;
 }
 
 static size_t due(void *self)
