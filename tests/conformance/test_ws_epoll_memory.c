@@ -21,8 +21,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define TURNS      (threads ? 12 : 30) /* more than the conversation needs */
-#define TURNS_MOST 30000               /* until something is said not to happen any more */
+#define TURNS_MOST 30000 /* until something is said not to happen any more */
 
 static unsigned threads;
 static pthread_t main_thread;
@@ -99,6 +98,7 @@ static struct chatroom_transport_port port;
 static void *group;
 static struct chatroom_seat seat;
 static chatroom_connection *seated;
+static size_t heard; /* messages */
 
 /* Out of memory it is the transport that has to see to it that nobody misses it. */
 static void send_to_group(chatroom_span message)
@@ -112,6 +112,7 @@ static void send_to_group(chatroom_span message)
 
 static void echo(struct chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
 {
+    heard++;
     if (group && !seated &&
         port.transport.ops->group_add(port.transport.self, group, connection->peer, &seat) == CHATROOM_OK)
         seated = connection;
@@ -141,10 +142,24 @@ static void turn(struct ws_client *client)
     ws_client_work(client);
 }
 
-static void turns(struct ws_client *client)
+/* ... or something has failed, and the client has been dropped. */
+#define UNTIL(client, condition)                                                \
+    do {                                                                        \
+        int turns = 0;                                                          \
+        for (; turns < TURNS_MOST && !(client)->ended && !(condition); turns++) \
+            turn(client);                                                       \
+        if (turns == TURNS_MOST)                                                \
+            fail_msg("in vain: %s", #condition);                                \
+    } while (0)
+
+static bool has_close(struct ws_client *client)
 {
-    for (int i = 0; i < TURNS; i++)
-        turn(client);
+    chatroom_span payload;
+    uint8_t first;
+
+    while (ws_client_take(client, &first, &payload))
+        continue;
+    return client->close_code != 0;
 }
 
 static struct ws_client *begin(void)
@@ -160,20 +175,21 @@ static struct ws_client *begin(void)
 
 static void converse(struct ws_client *client)
 {
+    heard = 0;
     ws_client_put_request(client, "/", "");
     ws_client_put_frame(client, 0x80 | WS_TEXT, "early", 5);
-    turns(client);
+    UNTIL(client, heard == 1);
     ws_client_put_frame(client, 0x80 | WS_PING_FRAME, "ping", 4);
     ws_client_put_frame(client, WS_TEXT, "one ", 4);
     ws_client_put_frame(client, 0x80 | WS_CONTINUATION, "message", 7);
     for (int i = 0; i < 100; i++) /* more than a turn */
         ws_client_put_frame(client, 0x80 | WS_BINARY, "", 0);
-    turns(client);
+    UNTIL(client, heard == 102);
     if (port.connections)
         port_close(port.connections, 1001, "enough");
-    turns(client);
+    UNTIL(client, has_close(client));
     ws_client_put_frame(client, 0x80 | WS_CLOSE_FRAME, "\x03\xe9", 2);
-    turns(client);
+    UNTIL(client, client->ended);
 }
 
 static void ask_for_health(struct ws_client *client)
@@ -181,7 +197,7 @@ static void ask_for_health(struct ws_client *client)
     static const char request[] = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 
     ws_client_put(client, request, sizeof request - 1);
-    turns(client);
+    UNTIL(client, client->ended);
 }
 
 /* One run. False: there were not so many allocations. */
@@ -219,8 +235,7 @@ static bool run(size_t nth, bool stays)
     set_failure(0, false);
     clients[2] = begin();
     ws_client_put_request(clients[2], "/", "");
-    for (int i = 0; i < TURNS_MOST && clients[2]->status == 0; i++)
-        turn(clients[2]);
+    UNTIL(clients[2], clients[2]->status != 0);
     assert_int_equal(clients[2]->status, 101);
     for (int i = 0; i < 3; i++)
         ws_client_free(clients[i]);
@@ -272,8 +287,7 @@ static void F20_who_could_not_be_sent_a_frame_is_dropped(void **state)
     assert_int_equal(port.transport.ops->open(port.transport.self, &port, NULL), CHATROOM_OK);
     client = begin();
     ws_client_put_request(client, "/", "");
-    for (int i = 0; i < TURNS_MOST && client->status == 0; i++)
-        turn(client);
+    UNTIL(client, client->status != 0);
     assert_int_equal(port.count, 1);
     frame = chatroom_frame_new(NULL, CHATROOM_TEXT_MESSAGE, chatroom_str("x"), 0);
     set_failure(1, false);
@@ -281,7 +295,8 @@ static void F20_who_could_not_be_sent_a_frame_is_dropped(void **state)
     assert_int_equal(port.transport.ops->send(port.transport.self, port.connections->peer, frame), CHATROOM_ENOMEM);
     inside = false;
     chatroom_frame_unref(frame);
-    for (int i = 0; i < TURNS_MOST && !(port.count == 0 && client->ended); i++)
+    UNTIL(client, client->ended);
+    for (int i = 0; i < TURNS_MOST && port.count > 0; i++)
         turn(client);
     assert_int_equal(port.count, 0);
     assert_true(client->ended);
