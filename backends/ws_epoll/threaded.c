@@ -53,11 +53,6 @@ void ws_post(struct ws_worker *worker, struct ws_node *node, void (*take)(struct
     ws_nodes_add(&worker->out, node, take, charge);
 }
 
-void ws_threaded_answer(struct ws_worker *worker, struct ws_node *node, void (*take)(struct ws_node *node))
-{
-    ws_nodes_add(&worker->behind, node, take, 1);
-}
-
 static void accept_peer(void *self, void *peer, const struct chatroom_answer *answer)
 {
     (void)self;
@@ -225,7 +220,6 @@ static void finish(struct ws_threaded *t)
         ws_mailbox_take(&t->in, &t->heard, false);
         ws_nodes_run(&t->heard);
         for (size_t i = 0; i < t->count; i++) {
-            ws_nodes_move(&t->workers[i].behind, &t->workers[i].out);
             ws_nodes_run(&t->workers[i].out);
             ws_nodes_move(&t->workers[i].told, &t->heard);
         }

@@ -49,7 +49,5 @@ uint64_t ws_system_ns(void);
 
 /* For the worker, when it is flushed; charge is not 0. */
 void ws_post(struct ws_worker *worker, struct ws_node *node, void (*take)(struct ws_node *node), size_t charge);
-/* The same, behind everything that is posted until then. */
-void ws_threaded_answer(struct ws_worker *worker, struct ws_node *node, void (*take)(struct ws_node *node));
 
 #endif

@@ -179,7 +179,7 @@ static void tell_closed(struct ws_loop *loop, void *core, uint16_t code, chatroo
     tell(worker_of(loop), &remote->closed, hear_closed);
 }
 
-/* Nothing that the core says now names it: what it said until now goes before. */
+/* The core knows it no more: this is the last that names it. */
 static void hear_left(struct ws_node *node)
 {
     struct ws_remote *remote = (struct ws_remote *)((char *)node - offsetof(struct ws_remote, life));
@@ -187,7 +187,7 @@ static void hear_left(struct ws_node *node)
 
     ws_door_left(&t->door, remote->address, remote->opening, remote->refused);
     remote->worker->remotes--;
-    ws_threaded_answer(remote->worker, node, ws_remote_take_end);
+    ws_post(remote->worker, node, ws_remote_take_end, sizeof *remote);
 }
 
 void ws_remote_tell_left(struct ws_remote *remote)
@@ -243,11 +243,13 @@ static void tell_event(struct ws_loop *loop, enum chatroom_log_level level, cons
 
 /* ---- fences ------------------------------------------------------------------------------------------------------ */
 
+/* The answers of this step go with it: the worker acts on it in its next turn, when it has done all that came at once.
+ */
 static void hear_fence(struct ws_node *node)
 {
     struct ws_remote *remote = (struct ws_remote *)((char *)node - offsetof(struct ws_remote, fence));
 
-    ws_threaded_answer(remote->worker, node, ws_remote_take_fence);
+    ws_post(remote->worker, node, ws_remote_take_fence, 1);
 }
 
 static void tell_fence(struct ws_loop *loop, struct ws_connection *c)

@@ -140,7 +140,6 @@ int ws_worker_start(struct ws_worker *worker, size_t number, struct chatroom_err
 
 void ws_worker_flush(struct ws_worker *worker)
 {
-    ws_nodes_move(&worker->behind, &worker->out);
     if (!worker->out.first)
         return;
     atomic_fetch_add(&worker->pending, worker->out.charge);
@@ -162,7 +161,7 @@ void ws_worker_end(struct ws_worker *worker)
 {
     if (!worker->started)
         return;
-    ws_nodes_add(&worker->behind, &worker->end, take_end, 1);
+    ws_nodes_add(&worker->out, &worker->end, take_end, 1);
     ws_worker_flush(worker);
     pthread_join(worker->thread, NULL);
 }

@@ -18,9 +18,8 @@ struct ws_worker {
     /* the owner's */
     pthread_t thread;
     bool started;
-    size_t remotes;         /* connections that it was given and that have not left */
-    struct ws_nodes out;    /* to be handed over by the next flush */
-    struct ws_nodes behind; /* the same, behind all of out */
+    size_t remotes;      /* connections that it was given and that have not left */
+    struct ws_nodes out; /* to be handed over by the next flush */
     struct ws_node end;
     /* both's */
     struct ws_mailbox in;
