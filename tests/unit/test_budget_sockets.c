@@ -29,7 +29,7 @@ enum {
 };
 
 /* Bytes of one connection, with what malloc() adds: measured, and rounded up to the next 64. */
-enum { JOINED_MOST = 1216, SPOKEN_MOST = 1024 };
+enum { JOINED_MOST = 608, SPOKEN_MOST = 584 };
 
 struct server {
     chatroom *c;
