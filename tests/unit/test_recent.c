@@ -295,6 +295,24 @@ static void recent__a_trimmed_log_has_nothing_below(void **state)
     stop(&f);
 }
 
+/* A store may have read what is not announced yet: that the page is full says nothing about what is below. */
+static void recent__a_rising_page_does_not_tell_what_is_below(void **state)
+{
+    struct question q;
+    struct fixture f;
+
+    (void)state;
+    start(&f, 65536, 16);
+    f.rooms[0].newest = 1;
+    ask(&q, &f, CHATROOM_READ_FROM, 1, 1, 4096);
+    answer(&q, 1, 2);
+    assert_true(q.page.full);
+    cr_recent_learn(&f.c, &f.rooms[0], &q.page, 1, false);
+    cr_page_fini(&q.page);
+    assert_true(newest(&f, 0, 1));
+    stop(&f);
+}
+
 static void recent__a_page_with_a_gap_is_not_learnt(void **state)
 {
     struct question q;
@@ -476,6 +494,7 @@ int main(void)
         cmocka_unit_test(recent__nothing_outlives_its_epoch),
         cmocka_unit_test(recent__learns_a_page_of_the_newest),
         cmocka_unit_test(recent__a_trimmed_log_has_nothing_below),
+        cmocka_unit_test(recent__a_rising_page_does_not_tell_what_is_below),
         cmocka_unit_test(recent__a_page_with_a_gap_is_not_learnt),
         cmocka_unit_test(recent__the_room_untouched_longest_goes_first),
         cmocka_unit_test(recent__a_room_has_its_share_and_not_more),

@@ -32,6 +32,8 @@ struct spy {
     int failure;    /* of the next read */
     size_t rows;    /* ... after so many rows that are well */
     bool remembers; /* the store completes at once */
+    uint64_t trims; /* the next write comes with a trim of the den to there */
+    struct chatroom_write trimming[2];
     bool scrambles; /* the next read: ... and one more, which is none */
     uint64_t epoch; /* of the den, with what was said there */
     char *values[REMEMBERED];
@@ -65,11 +67,25 @@ static void remember(struct spy *spy, const struct chatroom_write *write)
     spy->epoch = write->ret_epoch; /* a store that completes at once has said it */
 }
 
+/* One more write in the next ticket, which the core knows nothing of: as if another program had trimmed. */
+static void trim(struct spy *spy, struct chatroom_ticket *ticket)
+{
+    assert_int_equal(ticket->count, 1);
+    spy->trimming[0] = ticket->writes[0];
+    spy->trimming[1] = (struct chatroom_write){.kind = CHATROOM_TRIM, .key = chatroom_str("den"), .seq = spy->trims};
+    ticket->writes = spy->trimming;
+    ticket->count = 2;
+    spy->trims = 0;
+}
+
 static int spy_submit(void *self, struct chatroom_ticket *ticket)
 {
     struct spy *spy = self;
-    int result = spy->inner.ops->submit(spy->inner.self, ticket);
+    int result;
 
+    if (spy->trims > 0)
+        trim(spy, ticket);
+    result = spy->inner.ops->submit(spy->inner.self, ticket);
     for (size_t i = 0; spy->remembers && i < ticket->count; i++)
         if (ticket->writes[i].kind == CHATROOM_APPEND &&
             chatroom_span_equal(ticket->writes[i].key, chatroom_str("den")))
@@ -474,6 +490,37 @@ static void recent_pages__are_those_of_the_lmdb_store(void **state)
         free(pages[i]);
 }
 
+/* The data of the same log, of which the first entries are gone. */
+static void recent_pages__of_a_trimmed_log_are_those_of_the_store(void **state)
+{
+    static const size_t limits[] = {0, 4096, 65536};
+    char *pages[3];
+    struct world w;
+    size_t ann;
+
+    (void)state;
+    start(&w, folder, 0, 8, 4);
+    ann = comes(&w);
+    enters(&w, ann, "den");
+    talk(&w, ann, 1, 11);
+    w.spy.trims = 7;
+    talk(&w, ann, 13, 1);
+    stop(&w);
+    for (size_t i = 0; i < 3; i++) {
+        start(&w, folder, limits[i], 8, 4);
+        ann = comes(&w);
+        free(ask_everything(&w, ann, 12));
+        pages[i] = ask_everything(&w, ann, 12);
+        assert_null(strstr(pages[i], "[[6,"));
+        assert_non_null(strstr(pages[i], "\"more\":0,\"entries\":[[7,"));
+        stop(&w);
+    }
+    assert_string_equal(pages[0], pages[1]);
+    assert_string_equal(pages[0], pages[2]);
+    for (size_t i = 0; i < 3; i++)
+        free(pages[i]);
+}
+
 /* ---- joining ---- */
 
 static void recent_pages__who_joins_an_active_room_reads_nothing(void **state)
@@ -700,6 +747,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recent_pages__are_those_of_the_memory_store),
         cmocka_unit_test_setup_teardown(recent_pages__are_those_of_the_lmdb_store, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(recent_pages__of_a_trimmed_log_are_those_of_the_store, make_folder,
+                                        remove_folder),
         cmocka_unit_test(recent_pages__who_joins_an_active_room_reads_nothing),
         cmocka_unit_test_setup_teardown(recent_pages__P2_what_is_said_while_the_store_reads_comes_once, make_folder,
                                         remove_folder),
