@@ -3,6 +3,7 @@
 #include "connection.h"
 #include "everyone.h"
 #include "memory.h"
+#include "recent.h"
 #include "record.h"
 #include "request.h"
 #include "rooms.h"
@@ -63,6 +64,7 @@ static void delete_room(chatroom_request *request, const struct cr_effect *effec
     while (effect->room->roster.count > 0)
         cr_room_drop(request->c, CR_CONTAINER(effect->room->roster.members[0], struct cr_membership, member));
     effect->room->live = false;
+    cr_recent_drop(request->c, effect->room);
 }
 
 static void announce(chatroom_request *request, const struct cr_effect *effect)
@@ -76,6 +78,7 @@ static void announce(chatroom_request *request, const struct cr_effect *effect)
         return;
     effect->room->newest = write->ret_seq;
     effect->room->epoch = write->ret_epoch;
+    cr_recent_add(c, effect->room, effect->text);
     (void)cr_entry_decode(effect->text, &entry); /* our own encoding */
     entry.room = cr_room_name(effect->room);
     entry.epoch = write->ret_epoch;

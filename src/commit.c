@@ -264,33 +264,49 @@ static void have_read(struct cr_ticket *ticket)
     enter_line(CR_CONTAINER(ticket, chatroom_request, ticket));
 }
 
-/* True: the page is on its way. */
-static bool ask_for_history(chatroom_request *request)
+static void count_page(chatroom_request *request)
 {
-    bool waits = false;
+    request->history.counted = true;
+    request->c->pages++;
+}
+
+static bool recall_history(chatroom_request *request)
+{
+    if (!cr_history_recall(request))
+        return false;
+    count_page(request);
+    return true;
+}
+
+/* True: the page is on its way. */
+static bool read_history(chatroom_request *request)
+{
     int result;
 
     request->ticket.inbox = &request->c->inbox;
     request->ticket.wake = wake;
     request->ticket.wake_arg = request->c;
-    result = cr_history_ask(request, have_read, &waits);
-    if (result != CHATROOM_OK)
+    result = cr_history_ask(request, have_read);
+    if (result == CHATROOM_OK)
+        count_page(request);
+    else
         request->ticket.status = result;
-    if (result != CHATROOM_OK || !waits)
-        return false;
-    request->history.counted = true;
-    request->c->pages++;
-    return true;
+    return result == CHATROOM_OK;
 }
 
-/* True: it is heard of later. Many who come back at once take turns, so that their pages do not take all memory. */
+/*
+ * True: it is heard of later. Many who come back at once take turns, so that their pages do not take all memory; a page
+ * that need not be read is given at once.
+ */
 static bool wait_for_history(chatroom_request *request)
 {
     chatroom *c = request->c;
 
     request->state = CR_READING;
+    if (recall_history(request))
+        return false;
     if (c->pages < c->config.limits.history_pages)
-        return ask_for_history(request);
+        return read_history(request);
     line_up(request, &c->pageless, &c->last_pageless);
     return true;
 }
@@ -307,7 +323,7 @@ static void end_page(chatroom_request *request)
     while (c->pageless && c->pages < c->config.limits.history_pages) {
         chatroom_request *next = take_first(&c->pageless);
 
-        if (!ask_for_history(next))
+        if (recall_history(next) || !read_history(next))
             enter_line(next);
     }
 }

@@ -35,9 +35,10 @@ struct cr_room {
     int64_t created_ms;
     int64_t newest_ms; /* time of the newest entry: never falls */
     uint64_t epoch, newest;
-    bool live;               /* the store has it, and said so */
-    struct cr_roster roster; /* announced members */
-    unsigned changes;        /* so many are on their way, and keep it in memory */
+    bool live;                /* the store has it, and said so */
+    struct cr_recent *recent; /* its newest entries; NULL: none are kept */
+    struct cr_roster roster;  /* announced members */
+    unsigned changes;         /* so many are on their way, and keep it in memory */
     /* What will be once everything on its way to the store has arrived: cr_room_expect() before looking. */
     bool expected;
     size_t expected_members;
@@ -271,7 +272,9 @@ struct chatroom {
     size_t storing;                             /* requests whose writes are on their way */
     uint64_t due_since_ns;                      /* the transport's flush was put off then; 0: it was not */
     size_t open_count;
-    size_t held_bytes; /* of messages that are not through */
+    size_t held_bytes;                            /* of messages that are not through */
+    struct cr_recent *first_recent, *last_recent; /* of all rooms, the one touched last first */
+    size_t recent_bytes;                          /* that they take */
     struct cr_scan scan;
     struct cr_spares spare_requests, spare_activities;
     char *scratch; /* for texts whose length is not known beforehand */

@@ -1,6 +1,7 @@
 #include "history.h"
 
 #include "memory.h"
+#include "recent.h"
 #include "record.h"
 #include "request.h"
 #include "rooms.h"
@@ -30,26 +31,47 @@ static size_t page_bytes(const chatroom *c)
     return c->config.limits.history_bytes > entry ? c->config.limits.history_bytes : entry;
 }
 
-int cr_history_ask(chatroom_request *request, cr_done_fn *done, bool *ret_waits)
+/* The room as it is now. False: there is nothing of it to ask for. */
+static bool look(struct cr_history *h)
+{
+    h->epoch = h->room->epoch;
+    h->newest = h->room->live ? h->room->newest : 0;
+    return h->newest > 0 && (!rises(h) || h->query.after < h->newest);
+}
+
+static void make_ticket(chatroom_request *request)
 {
     chatroom *c = request->c;
     struct cr_history *h = &request->history;
     size_t limit = limit_of(request);
 
-    h->epoch = request->ticket.store.read.ret_epoch = h->room->epoch;
-    h->newest = h->room->live ? h->room->newest : 0;
-    *ret_waits = h->newest > 0 && (!rises(h) || h->query.after < h->newest);
-    if (!*ret_waits)
-        return CHATROOM_OK;
     cr_page_init(&h->page, &c->alloc, limit, page_bytes(c));
     request->ticket.page = &h->page;
-    request->ticket.done = done;
     request->ticket.store.read = (struct chatroom_read){
         .kind = rises(h) ? CHATROOM_READ_FROM : CHATROOM_READ_BEFORE,
         .room = cr_room_name(h->room),
         .seq = rises(h) ? h->query.after + 1 : below(h),
         .limit = limit + 1, /* the one too many tells that there are more */
     };
+}
+
+bool cr_history_recall(chatroom_request *request)
+{
+    struct cr_history *h = &request->history;
+
+    if (!look(h)) {
+        request->ticket.store.read.ret_epoch = h->epoch;
+        return true;
+    }
+    make_ticket(request);
+    return cr_recent_read(request->c, h->room, &request->ticket);
+}
+
+int cr_history_ask(chatroom_request *request, cr_done_fn *done)
+{
+    chatroom *c = request->c;
+
+    request->ticket.done = done;
     c->submitted = true;
     return c->store.ops->read(c->store.self, &request->ticket.store);
 }
@@ -121,6 +143,7 @@ static int make_page(chatroom_request *request, struct chatroom_history *history
     if (status != CHATROOM_OK && status != CHATROOM_ECORRUPT)
         return status;
     decoded = decode_rows(h, entries, &history->count);
+    cr_recent_learn(request->c, h->room, &h->page, history->count, !rises(h));
     if (status == CHATROOM_OK)
         status = decoded;
     if (!rises(h))

@@ -2,6 +2,7 @@
 
 #include "memory.h"
 #include "names.h"
+#include "recent.h"
 
 struct cr_room *cr_rooms_find(const chatroom *c, chatroom_span name)
 {
@@ -12,6 +13,7 @@ struct cr_room *cr_rooms_find(const chatroom *c, chatroom_span name)
 
 static void free_room(chatroom *c, struct cr_room *room)
 {
+    cr_recent_drop(c, room);
     cr_roster_fini(&room->roster);
     cr_name_free(c, &c->room_claims, room->name, room->name_size);
     cr_free(&c->alloc, room, sizeof *room);

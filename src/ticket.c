@@ -16,6 +16,13 @@ void cr_page_fini(struct cr_page *page)
     memset(page, 0, sizeof *page);
 }
 
+int cr_page_status(const struct cr_page *page, int status)
+{
+    bool none = page->out_of_memory && page->count == 0;
+
+    return status == CHATROOM_OK && none ? CHATROOM_ENOMEM : status;
+}
+
 static void take(struct cr_inbox_node *node)
 {
     struct cr_ticket *ticket = (struct cr_ticket *)((char *)node - offsetof(struct cr_ticket, node));
@@ -78,11 +85,7 @@ bool chatroom_read_row(struct chatroom_ticket *store_ticket, uint64_t seq, chatr
     return true;
 }
 
-/* A page that had no memory for its first row is none; one that is shorter for want of it says that there is more. */
 void chatroom_read_done(struct chatroom_ticket *ticket, int status)
 {
-    const struct cr_page *page = ((struct cr_ticket *)ticket)->page;
-    bool none = page->out_of_memory && page->count == 0;
-
-    complete(ticket, status == CHATROOM_OK && none ? CHATROOM_ENOMEM : status);
+    complete(ticket, cr_page_status(((struct cr_ticket *)ticket)->page, status));
 }

@@ -49,6 +49,12 @@ void cr_page_init(struct cr_page *page, const struct chatroom_alloc *alloc, size
 /* Fine on a zeroed one. */
 void cr_page_fini(struct cr_page *page);
 
+/*
+ * What became of a read that ended with status. A page that had no memory for its first row is none; one that is
+ * shorter for want of it says that there is more.
+ */
+int cr_page_status(const struct cr_page *page, int status);
+
 static inline chatroom_span cr_page_value(const struct cr_page *page, size_t n)
 {
     return chatroom_bytes(page->bytes + page->rows[n].at, page->rows[n].size);

@@ -13,11 +13,14 @@ void ws_output_due(struct ws_loop *loop, struct ws_connection *c)
 static ssize_t write_some(struct ws_loop *loop, const struct ws_connection *c)
 {
     struct msghdr message = {.msg_iov = loop->pieces};
+    int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 
+    if (c->state == WS_LINGER)
+        flags |= MSG_MORE; /* the end of our side follows: both in one segment */
     message.msg_iovlen = ws_queue_gather(&c->out, loop->pieces, WS_IOV_MOST);
     if (message.msg_iovlen == 1)
-        return send(c->fd, loop->pieces->iov_base, loop->pieces->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        return send(c->fd, loop->pieces->iov_base, loop->pieces->iov_len, flags);
+    return sendmsg(c->fd, &message, flags);
 }
 
 /* How it ended: OK all is written, or the kernel takes no more; ENOMEM; ESYSTEM the connection is broken. */

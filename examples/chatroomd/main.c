@@ -157,6 +157,8 @@ static int make_transport(struct server *s, struct chatroom_error *error)
 
 static void set_limits(const struct options *o, struct chatroom_limits *limits)
 {
+    if (o->memory)
+        limits->recent_bytes = 0; /* the store keeps entries in memory already */
     if (o->aws)
         chatroom_limits_aws(limits);
     if (o->no_rate_limits)

@@ -45,6 +45,7 @@ struct chatroom_limits {
     unsigned drain_ms;           /* chatroom_stop() waits for peers at most this long */
     uint16_t unknown_stage_status; /* HTTP status of an upgrade to another path than the stage's */
     unsigned history_pages;        /* read at once, for all connections; the others wait for their turn */
+    size_t recent_bytes;           /* for the newest entries of rooms, kept so that a page of them needs no store; 0: none */
 };
 
 #define CHATROOM_LIMITS                                                                                                \
@@ -52,7 +53,8 @@ struct chatroom_limits {
         .connections = 1000000, .rooms = 100000, .room_members = 10000, .session_rooms = 64,                           \
         .message_bytes = 131072, .frame_bytes = 0, .history_entries = 300, .history_bytes = 524288,                   \
         .held_messages = 1024, .held_bytes = 67108864, .messages_per_second = 10, .messages_burst = 20, .bytes_per_second = 65536,               \
-        .bytes_burst = 262144, .handler_timeout_ms = 29000, .drain_ms = 10000, .unknown_stage_status = 404, .history_pages = 64 \
+        .bytes_burst = 262144, .handler_timeout_ms = 29000, .drain_ms = 10000, .unknown_stage_status = 404, .history_pages = 64,  \
+        .recent_bytes = 8388608                                                                                        \
     }
 
 /* Sets what differs in the cloud service: 32 KiB frames, 403 for an unknown stage. */

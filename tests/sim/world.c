@@ -270,6 +270,16 @@ static void choose(struct world *w)
     o->limits = limits;
 }
 
+/* Off; for a few entries of a room, and of some of the rooms; for all of them. */
+static size_t choose_recent(const struct world *w)
+{
+    struct rnd r = rnd_new(w->seed, 7);
+    unsigned kind = rnd_below(&r, 4);
+    size_t few = 2048 + rnd_below(&r, 6000);
+
+    return kind == 0 ? 0 : kind < 3 ? few : w->options.limits.recent_bytes;
+}
+
 /* Everybody goes, the rooms but for the hall go, and nothing of them stays. */
 static void leave_nothing(struct world *w, bool may_have_failed)
 {
@@ -325,6 +335,7 @@ static void go_on(struct world *w)
 void world_run(struct world *w)
 {
     choose(w);
+    w->options.limits.recent_bytes = choose_recent(w);
     w->random = rnd_new(w->seed, 2);
     w->heap_random = rnd_new(w->seed, 3);
     w->wire_random = rnd_new(w->seed, 4);

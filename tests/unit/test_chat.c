@@ -586,10 +586,12 @@ static void chat__join_gives_the_newest_page(void **state)
 /* A store may read what it has stored and not announced yet: that is heard once, as it is announced. */
 static void chat__P2_a_page_ends_where_live_messages_begin(void **state)
 {
+    struct chatroom_limits limits = no_rates();
     struct fixture f;
 
     (void)state;
-    start(&f, CHATROOM_CHAT_FULL);
+    limits.recent_bytes = 0; /* so that the store is asked */
+    start_with(&f, NULL, &limits);
     struct peer *bob = member(&f, "bob", "den"), *ann = member(&f, "ann", NULL);
 
     f.store.eager = true;

@@ -87,6 +87,7 @@ static void start(struct fixture *f)
     said[0] = '\0';
     f->c.alloc = (struct chatroom_alloc){counting, NULL};
     f->c.config.limits = (struct chatroom_limits)CHATROOM_LIMITS;
+    f->c.config.limits.recent_bytes = 0; /* pages are read */
     f->c.store.ops = &store_ops;
     f->c.transport.ops = &transport_ops;
     f->c.rooms.alloc = f->c.connections.alloc = &f->c.alloc;
