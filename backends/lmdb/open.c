@@ -22,7 +22,7 @@ static int say(struct chatroom_error *error, int code, const char *path, const c
 {
     char text[256];
 
-    snprintf(text, sizeof text, "The store in %.150s: %s", path, what);
+    snprintf(text, sizeof text, "The store in %.150s: %s%s", path, what, what[strlen(what) - 1] == '.' ? "" : ".");
     return chatroom_error_set(error, code, text);
 }
 
@@ -237,7 +237,7 @@ static int bring_up(struct lmdb_engine *e, const char *path)
     return rc ? rc : lmdb_recover(e);
 }
 
-int lmdb_engine_open(struct lmdb_engine *e, const char *path, struct chatroom_error *error)
+static int open_directory(struct lmdb_engine *e, const char *path, struct chatroom_error *error)
 {
     int rc = take_directory(e, path, error);
 
@@ -252,6 +252,26 @@ int lmdb_engine_open(struct lmdb_engine *e, const char *path, struct chatroom_er
     }
     tell(e, path);
     return CHATROOM_OK;
+}
+
+/*
+ * In a process that was started without standard input or output the database would get their numbers, and whatever is
+ * printed would be written over it. So they are occupied meanwhile.
+ */
+int lmdb_engine_open(struct lmdb_engine *e, const char *path, struct chatroom_error *error)
+{
+    bool occupied[STDERR_FILENO + 1] = {false};
+    int fd, rc;
+
+    while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd <= STDERR_FILENO)
+        occupied[fd] = true;
+    if (fd >= 0)
+        close(fd);
+    rc = open_directory(e, path, error);
+    for (fd = 0; fd <= STDERR_FILENO; fd++)
+        if (occupied[fd])
+            close(fd);
+    return rc;
 }
 
 static int put_clean(struct lmdb_engine *e, MDB_txn *txn, void *arg)

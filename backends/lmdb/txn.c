@@ -171,7 +171,7 @@ static int judge(struct lmdb_engine *e, int rc, bool committing)
 int lmdb_transact(struct lmdb_engine *e, lmdb_work_fn *work, void *arg)
 {
     bool committing;
-    int rc;
+    int rc, code;
 
     if (e->failed)
         return CHATROOM_EIO;
@@ -187,8 +187,9 @@ int lmdb_transact(struct lmdb_engine *e, lmdb_work_fn *work, void *arg)
         file_extend(e);
         return CHATROOM_OK;
     }
-    lmdb_log_code(e, CHATROOM_LOG_ERROR, "store_failed", rc);
-    return judge(e, rc, committing);
+    code = judge(e, rc, committing);
+    lmdb_log_code(e, CHATROOM_LOG_ERROR, "store_failed", code == CHATROOM_ENOSPC ? ENOSPC : rc);
+    return code;
 }
 
 void lmdb_engine_sync(struct lmdb_engine *e)

@@ -16,6 +16,7 @@
 #endif
 #include <chatroom/chatroom.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,8 @@ static const char help[] =
     "  --log-level WORD     error, warn, info (the default) or debug, as JSON lines on standard error\n"
     "  --version, --help\n"
     "\n"
-    "SIGTERM or SIGINT ends it: everybody is told, nothing acknowledged is lost. A second one ends it at once.\n"
+    "SIGTERM, SIGINT or SIGHUP ends it: everybody is told, nothing acknowledged is lost. A second one ends it at "
+    "once.\n"
     "\n"
     "Exit codes: 0 ended by a signal, in order; 1 another failure; 2 a wrong option or value; 3 the address is taken;\n"
     "4 the data directory cannot be used; 5 the data is in use by another process; 6 the data is of another format;\n"
@@ -295,7 +297,16 @@ static void say_start(struct server *s)
 
 /* ---- running ---------------------------------------------------------------------------------------------------- */
 
-static const int ending[] = {SIGTERM, SIGINT, 0};
+static const int ending[] = {SIGTERM, SIGINT, SIGHUP, 0};
+
+/* First of all: what is opened later must not get their numbers, or the log would be written into it. */
+static bool occupy_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    return true;
+}
 
 /* Before the first thread: they inherit it, so that a signal waits for chatroom_run(). */
 static void prepare_process(void)
@@ -345,12 +356,14 @@ int main(int argc, char **argv)
     struct chatroom_error error = {0};
     int code;
 
+    if (!occupy_standard_streams())
+        return EXIT_OTHER;
     if (!options_read(argc, argv, &s.options, &error))
         return refuse(EXIT_USAGE, error.text);
     if (s.options.wish != OPTIONS_RUN) {
         fputs(s.options.wish == OPTIONS_HELP ? help : "chatroomd " CHATROOM_VERSION "\n", stdout);
         options_fini(&s.options);
-        return fflush(stdout) == 0 ? EXIT_DONE : EXIT_OTHER;
+        return fflush(stdout) == 0 ? EXIT_DONE : refuse(EXIT_OTHER, "what was asked for could not be printed.");
     }
     log_init(&s.log, STDERR_FILENO, s.options.log_level, getenv("JOURNAL_STREAM"));
     prepare_process();

@@ -117,6 +117,8 @@ static bool add(struct source *s, const char *name, struct options_list *list, c
 
 static bool add_listen(struct source *s, const char *value)
 {
+    if (strncmp(value, "unix:", 5) == 0 && value[5] && !is_address(value))
+        return source_refuse_option(s, "listen", "names a local socket whose path is longer than 107 bytes");
     if (!is_address(value))
         return source_refuse_option(
             s, "listen", "needs ADDRESS:PORT in numbers, such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH");

@@ -264,6 +264,40 @@ static void P3_unclean_end_changes_epochs_unless_durable(void **state)
     }
 }
 
+/* In a process that has no standard streams; what it prints goes nowhere. Ends with 0 if all went well. */
+static void write_without_streams(void)
+{
+    struct store_bench b;
+
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        close(fd);
+    bench_open(&b, &lmdb_kit);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (write(fd, "this is printed", 15) >= 0)
+            _exit(1);
+    lmdb_fill_rooms(&b, 1, 10, 60);
+    bench_close(&b);
+    _exit(0);
+}
+
+static void lmdb__standard_streams_are_never_the_database(void **state)
+{
+    struct store_bench b;
+    int status;
+    pid_t child;
+
+    (void)state;
+    lmdb_set_up(NULL);
+    child = fork();
+    if (child == 0)
+        write_without_streams();
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    bench_open(&b, &lmdb_kit);
+    assert_int_equal(port_room(&b.port, "r0")->seq, 10);
+    bench_close(&b);
+}
+
 static void expect_newest(const struct store_bench *b, const char *text)
 {
     const struct port_found *found = port_room(&b->port, "r0");
@@ -305,6 +339,7 @@ static int run_own(void)
         LMDB_CASE(lmdb__space_of_erased_rooms_is_used_again),
         LMDB_CASE(F10_overwriting_does_not_grow_the_file),
         LMDB_CASE(lmdb__every_durability_keeps_what_was_closed),
+        LMDB_CASE(lmdb__standard_streams_are_never_the_database),
         LMDB_CASE(F40_newest_entry_is_told_from_the_index_and_from_the_tail),
         LMDB_CASE(P3_unclean_end_changes_epochs_unless_durable),
     };

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import websockets
@@ -281,8 +282,8 @@ class Address:
 
 
 class End(Case):
-    def test_both_signals_drain(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def test_all_signals_drain(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             server = self.start("--memory", *FREE)
 
             async def told():
@@ -365,6 +366,29 @@ class End(Case):
                 late.sendall(upgrade_request("/development"))
                 raise ConnectionError("no answer") if late.recv(4096) == b"" else AssertionError("let in")
         self.assertEqual(server.process.wait(10 * PATIENCE), 0)
+
+    def test_without_standard_streams_nothing_is_printed_into_the_store(self):
+        data, path = os.path.join(self.folder, "data"), os.path.join(self.folder, "socket")
+        closed = [PROGRAM, "--data", data, "--listen", "unix:" + path]
+        process = subprocess.Popen(["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *closed])
+        try:
+            deadline = time.monotonic() + 10 * PATIENCE
+            while not os.path.exists(path) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            for descriptor in range(3):
+                self.assertEqual(os.readlink("/proc/%d/fd/%d" % (process.pid, descriptor)), "/dev/null")
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(10 * PATIENCE), 0)
+        finally:
+            process.kill()
+            process.wait()
+        self.assertEqual(self.start(*FREE, "--data", data).stop(), 0)
+
+    def test_what_cannot_be_printed_is_told(self):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([PROGRAM, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=20 * PATIENCE)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r"^chatroomd: .*could not be printed\.\n$")
 
     def test_reader_of_standard_output_may_be_gone(self):
         process = subprocess.Popen([PROGRAM, "--memory", *FREE], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
