@@ -247,8 +247,7 @@ static void options__a_socket_path_must_fit(void **state)
     o = accepted(WORDS("--listen", address));
     options_fini(&o);
     memset(address + 5, 'p', 108);
-    refused(WORDS("--listen", address),
-            "--listen: needs ADDRESS:PORT in numbers, such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH");
+    refused(WORDS("--listen", address), "--listen: names a local socket whose path is longer than 107 bytes");
 }
 
 static void options__contradictions_are_refused(void **state)
