@@ -91,22 +91,23 @@ struct ws_connection {
     uint16_t close_code;
     int fd;
     uint32_t drained; /* octets thrown away */
-    void *core;       /* how the core is told of it; NULL: the core does not know it, or not any more */
-    void *pass;       /* of whoever let it in: an address, or a remote */
     struct ws_queue out;
+    struct ws_connection *next[WS_LISTS];
+    uint64_t messaged_at; /* a message went or came */
+    uint64_t full_at;     /* its output passed the soft limit; 0: it is below */
+    uint64_t wrote_at;    /* writing: the last of it was written, or could not be */
+    /* Up to here is what sending looks at, so that it lies together. */
+    void *core; /* how the core is told of it; NULL: the core does not know it, or not any more */
+    void *pass; /* of whoever let it in: an address, or a remote */
     struct ws_assembler in;
     struct ws_held *held;
     struct ws_event *postponed; /* to the next step: it comes before what is held */
     struct ws_timer timer;
-    struct ws_connection *next[WS_LISTS];
     struct ws_farewell *farewell;
-    uint64_t since;       /* it was accepted, is open, closes, or the last output was written */
-    uint64_t heard_at;    /* anything came */
-    uint64_t messaged_at; /* a message went or came */
-    uint64_t partial_at;  /* a message or frame began and has not ended; 0: none */
-    uint64_t full_at;     /* its output passed the soft limit; 0: it is below */
-    uint64_t wrote_at;    /* writing: the last of it was written, or could not be */
-    uint64_t pings_full;  /* when its bucket of pings is full again */
+    uint64_t since;      /* it was accepted, is open, closes, or the last output was written */
+    uint64_t heard_at;   /* anything came */
+    uint64_t partial_at; /* a message or frame began and has not ended; 0: none */
+    uint64_t pings_full; /* when its bucket of pings is full again */
 };
 
 /* Where a loop tells what happens. All are called from a step, with the core's name where it knows the connection. */

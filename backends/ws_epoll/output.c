@@ -112,7 +112,7 @@ static void cut_tape(struct ws_loop *loop, struct ws_group *group)
     for (size_t i = 0; i < group->following; i++) {
         struct ws_connection *c = group->members[i].connection;
 
-        if (c->out.seat == group->members[i].seat)
+        if (c->out.tape == group->tape)
             lose_if(loop, c, ws_queue_cut(&c->out, &loop->pool));
     }
     end_tape(group);
@@ -165,7 +165,7 @@ void ws_output_send_group(struct ws_loop *loop, struct ws_group *group, chatroom
 
 void ws_output_leave_group(struct ws_loop *loop, struct ws_connection *c, struct chatroom_seat *seat)
 {
-    if (c->out.seat == seat)
+    if (c->out.tape && c->out.seat == seat)
         lose_if(loop, c, ws_queue_leave(&c->out, &loop->pool));
     ws_group_remove(seat);
 }
@@ -345,7 +345,7 @@ void ws_output_flush(struct ws_loop *loop)
     while ((c = ws_list_pop(&due, WS_DUE))) {
         if (c->state != WS_DEAD && !c->lost)
             settle(loop, c);
-        c->out.seat = NULL; /* if it is lost: nobody needs what it follows */
+        c->out.tape = NULL; /* if it is lost: nobody needs what it follows */
     }
     while (loop->taped)
         end_tape(loop->taped);

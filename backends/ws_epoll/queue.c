@@ -167,6 +167,7 @@ int ws_queue_lasting(struct ws_queue *queue, struct ws_pool *pool, chatroom_span
 
 void ws_queue_follow(struct ws_queue *queue, struct chatroom_seat *seat, size_t from)
 {
+    queue->tape = ws_group_of(seat)->tape;
     queue->seat = seat;
     queue->from = (uint32_t)from;
 }
@@ -174,9 +175,9 @@ void ws_queue_follow(struct ws_queue *queue, struct chatroom_seat *seat, size_t 
 int ws_queue_cut(struct ws_queue *queue, struct ws_pool *pool)
 {
     bool pending = ws_queue_following(queue) > 0;
-    struct ws_piece *piece = pending ? tape_piece(pool, ws_group_of(queue->seat)->tape, queue->from) : NULL;
+    struct ws_piece *piece = pending ? tape_piece(pool, queue->tape, queue->from) : NULL;
 
-    queue->seat = NULL;
+    queue->tape = NULL;
     if (piece)
         insert(queue, pool, piece, queue->tail);
     return pending && !piece ? CHATROOM_ENOMEM : CHATROOM_OK;
@@ -184,7 +185,7 @@ int ws_queue_cut(struct ws_queue *queue, struct ws_pool *pool)
 
 int ws_queue_leave(struct ws_queue *queue, struct ws_pool *pool)
 {
-    if (!queue->seat)
+    if (!queue->tape)
         return CHATROOM_OK;
     ws_group_stray(queue->seat);
     return ws_queue_cut(queue, pool);
@@ -309,7 +310,7 @@ size_t ws_queue_gather(const struct ws_queue *queue, struct iovec *ret_pieces, s
     for (; piece && count < most; skip = 0, piece = piece == queue->tail ? NULL : piece->next)
         ret_pieces[count++] = octets(bytes_of(piece) + skip, piece->size - skip);
     if (following > 0 && count < most)
-        ret_pieces[count++] = octets(ws_tape_at(ws_group_of(queue->seat)->tape, queue->from), following);
+        ret_pieces[count++] = octets(ws_tape_at(queue->tape, queue->from), following);
     return count;
 }
 
@@ -345,9 +346,9 @@ int ws_queue_advance(struct ws_queue *queue, struct ws_pool *pool, size_t writte
 
 void ws_queue_clear(struct ws_queue *queue, struct ws_pool *pool)
 {
-    if (queue->seat)
+    if (queue->tape)
         ws_group_stray(queue->seat);
-    queue->seat = NULL;
+    queue->tape = NULL;
     while (queue->tail)
         pop(queue, pool);
 }

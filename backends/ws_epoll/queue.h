@@ -28,7 +28,8 @@ struct ws_pool {
 /* All zero is empty; an empty queue holds no memory. */
 struct ws_queue {
     struct ws_piece *tail;      /* the last; behind it, in a ring, the first */
-    struct chatroom_seat *seat; /* in the group whose tape it follows, behind all pieces; NULL: it follows none */
+    struct ws_tape *tape;       /* that it follows, behind all pieces; NULL: none. Its group has the reference */
+    struct chatroom_seat *seat; /* in that group */
     uint32_t charge;
     uint32_t offset;   /* octets of the first piece that are written */
     uint32_t from;     /* where on the tape */
@@ -42,7 +43,7 @@ struct ws_queue {
 /* What it follows and has not been written, in octets. */
 static inline size_t ws_queue_following(const struct ws_queue *queue)
 {
-    return queue->seat ? ws_group_of(queue->seat)->tape->size - queue->from : 0;
+    return queue->tape ? queue->tape->size - queue->from : 0;
 }
 
 static inline bool ws_queue_empty(const struct ws_queue *queue)

@@ -1009,7 +1009,7 @@ static void connection__is_small_and_inherits_its_socket_options(void **state)
     assert_int_equal(value, 16384);
     assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &value, &size), 0);
     assert_in_range(value, 65536, 2 * 65536);
-    assert_in_range(sizeof(struct ws_connection), 0, 216);
+    assert_in_range(sizeof(struct ws_connection), 0, 224);
     assert_null(connection_of_the_newest()->held);
     assert_null(connection_of_the_newest()->in.partial);
     assert_null(connection_of_the_newest()->out.tail);
