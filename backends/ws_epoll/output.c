@@ -337,12 +337,19 @@ static void relieve(struct ws_loop *loop)
     }
 }
 
+static void prefetch(const struct ws_connection *c)
+{
+    __builtin_prefetch(c);
+    __builtin_prefetch((const char *)c + 64);
+}
+
 void ws_output_flush(struct ws_loop *loop)
 {
     struct ws_connection *due = ws_list_take(loop, WS_DUE), *c;
 
     loop->due_count = 0;
     while ((c = ws_list_pop(&due, WS_DUE))) {
+        prefetch(due); /* it comes while the kernel works on this one */
         if (c->state != WS_DEAD && !c->lost)
             settle(loop, c);
         c->out.tape = NULL; /* if it is lost: nobody needs what it follows */
