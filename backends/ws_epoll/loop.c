@@ -2,9 +2,6 @@
 
 #include "door.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 void ws_loop_init(struct ws_loop *loop, const struct ws_up *up, const struct chatroom_ws_epoll_options *options,
                   size_t output_bytes)
 {
@@ -14,18 +11,11 @@ void ws_loop_init(struct ws_loop *loop, const struct ws_up *up, const struct cha
     loop->origins = (struct ws_origins){options->origins, options->origin_count};
     loop->output_bytes = output_bytes;
     loop->epoll = loop->wake_fd = -1;
-    loop->wake.kind = WS_SOURCE_WAKE;
 }
 
 int ws_loop_open(struct ws_loop *loop)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &loop->wake};
-
-    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (loop->epoll < 0 || loop->wake_fd < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->wake_fd, &event))
-        return CHATROOM_ESYSTEM;
-    return CHATROOM_OK;
+    return ws_poll_open(&loop->wake, &loop->epoll, &loop->wake_fd);
 }
 
 /* ---- a turn ------------------------------------------------------------------------------------------------------ */
@@ -62,21 +52,13 @@ static void run_held(struct ws_loop *loop, struct ws_connection *ready)
         ws_input_held(loop, c);
 }
 
-static void clear_wake(const struct ws_loop *loop)
-{
-    uint64_t count;
-
-    if (read(loop->wake_fd, &count, sizeof count) < 0)
-        return; /* somebody woke us and another step has seen it */
-}
-
 static void run_event(struct ws_loop *loop, const struct epoll_event *event, struct ws_door *door)
 {
     struct ws_source *source = event->data.ptr;
 
     switch ((enum ws_source_kind)source->kind) {
     case WS_SOURCE_WAKE:
-        clear_wake(loop);
+        ws_poll_clear(loop->wake_fd);
         break;
     case WS_SOURCE_LISTENER:
         ws_door_accept(door, (struct ws_listener *)source);
@@ -110,10 +92,7 @@ void ws_loop_flush(struct ws_loop *loop)
 
 void ws_loop_wake(const struct ws_loop *loop)
 {
-    uint64_t one = 1;
-
-    if (write(loop->wake_fd, &one, sizeof one) < 0)
-        return; /* the counter is full: it is readable */
+    ws_poll_wake(loop->wake_fd);
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
@@ -135,17 +114,10 @@ void ws_loop_end(struct ws_loop *loop)
     ws_connections_bury(loop);
 }
 
-static void close_descriptor(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
 void ws_loop_fini(struct ws_loop *loop)
 {
     ws_connections_bury(loop);
-    close_descriptor(loop->epoll);
-    close_descriptor(loop->wake_fd);
+    ws_poll_close(loop->epoll, loop->wake_fd);
     ws_timers_fini(&loop->timers);
     ws_readers_fini(&loop->readers);
     ws_pool_fini(&loop->pool);

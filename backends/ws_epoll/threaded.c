@@ -4,7 +4,6 @@
 #include "spread.h"
 
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,11 +14,7 @@
 
 static int open_descriptors(struct ws_threaded *t, struct chatroom_error *error)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &t->wake};
-
-    t->epoll = epoll_create1(EPOLL_CLOEXEC);
-    t->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (t->epoll < 0 || t->wake_fd < 0 || epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->wake_fd, &event))
+    if (ws_poll_open(&t->wake, &t->epoll, &t->wake_fd))
         return ws_fail_system(error, "open an epoll descriptor");
     return CHATROOM_OK;
 }
@@ -114,14 +109,6 @@ static uint64_t deadline(void *self)
     return ws_door_deadline(self);
 }
 
-static void clear_wake(const struct ws_threaded *t)
-{
-    uint64_t count;
-
-    if (read(t->wake_fd, &count, sizeof count) < 0)
-        return; /* somebody woke us and another step has seen it */
-}
-
 static void run_events(struct ws_threaded *t)
 {
     struct epoll_event events[EVENTS];
@@ -129,7 +116,7 @@ static void run_events(struct ws_threaded *t)
 
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr == &t->wake)
-            clear_wake(t);
+            ws_poll_clear(t->wake_fd);
         else
             ws_door_accept(&t->door, events[i].data.ptr);
     }
@@ -187,10 +174,7 @@ static void flush(void *self)
 
 void ws_threaded_wake(const struct ws_threaded *t)
 {
-    uint64_t one = 1;
-
-    if (write(t->wake_fd, &one, sizeof one) < 0)
-        return; /* the counter is full: it is readable */
+    ws_poll_wake(t->wake_fd);
 }
 
 static void wake(void *self)
@@ -226,12 +210,6 @@ static void finish(struct ws_threaded *t)
     } while (t->heard.first);
 }
 
-static void close_descriptor(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
 static void close_all(void *self)
 {
     struct ws_threaded *t = self;
@@ -244,8 +222,7 @@ static void close_all(void *self)
         ws_worker_fini(&t->workers[i]);
     ws_mailbox_fini(&t->in);
     ws_door_fini(&t->door);
-    close_descriptor(t->epoll);
-    close_descriptor(t->wake_fd);
+    ws_poll_close(t->epoll, t->wake_fd);
     free(t->workers);
     free(t);
 }
@@ -285,7 +262,6 @@ int ws_threaded_new(const struct chatroom_ws_epoll_options *options, struct chat
         return CHATROOM_ENOMEM;
     }
     t->epoll = t->wake_fd = -1;
-    t->wake.kind = WS_SOURCE_WAKE;
     t->workers = workers;
     t->count = options->threads;
     ws_mailbox_init(&t->in);

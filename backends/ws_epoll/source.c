@@ -1,0 +1,43 @@
+#include "source.h"
+
+#include <chatroom/base.h>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int ws_poll_open(struct ws_source *wake, int *ret_epoll, int *ret_wake_fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = wake};
+
+    wake->kind = WS_SOURCE_WAKE;
+    *ret_epoll = epoll_create1(EPOLL_CLOEXEC);
+    *ret_wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (*ret_epoll < 0 || *ret_wake_fd < 0 || epoll_ctl(*ret_epoll, EPOLL_CTL_ADD, *ret_wake_fd, &event))
+        return CHATROOM_ESYSTEM;
+    return CHATROOM_OK;
+}
+
+void ws_poll_wake(int wake_fd)
+{
+    uint64_t one = 1;
+
+    if (write(wake_fd, &one, sizeof one) < 0)
+        return; /* the counter is full: it is readable */
+}
+
+void ws_poll_clear(int wake_fd)
+{
+    uint64_t count;
+
+    if (read(wake_fd, &count, sizeof count) < 0)
+        return; /* somebody woke us and another step has seen it */
+}
+
+void ws_poll_close(int epoll, int wake_fd)
+{
+    if (epoll >= 0)
+        close(epoll);
+    if (wake_fd >= 0)
+        close(wake_fd);
+}
