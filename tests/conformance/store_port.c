@@ -139,11 +139,11 @@ void chatroom_store_log(chatroom_store_port *port, enum chatroom_log_level level
                         const struct chatroom_log_field *fields, size_t count)
 {
     (void)level;
-    (void)fields;
-    (void)count;
     pthread_mutex_lock(&mutex);
     port->damaged += strcmp(event, "record_damaged") == 0;
     port->grown += strcmp(event, "map_grown") == 0;
+    if (strcmp(event, "store_failed") == 0 && count > 0)
+        snprintf(port->reason, sizeof port->reason, "%.*s", (int)fields[0].text.size, fields[0].text.bytes);
     pthread_mutex_unlock(&mutex);
 }
 

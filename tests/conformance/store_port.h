@@ -22,6 +22,7 @@ struct chatroom_store_port {
     struct port_found *rooms, *sessions;
     size_t room_count, session_count;
     unsigned damaged, grown; /* events seen */
+    char reason[64];         /* of the last failure */
 };
 
 struct port_row {

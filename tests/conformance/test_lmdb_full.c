@@ -4,6 +4,7 @@
  */
 #include "lmdb_kit.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,6 +56,7 @@ static void F05_full_disk_refuses_and_then_works_again(void **state)
         stored += fill(&b, &failure);
         assert_int_equal(failure, CHATROOM_ENOSPC);
         assert_int_equal(bench_append(&b, "a", entry, NULL), CHATROOM_ENOSPC);
+        assert_string_equal(b.port.reason, strerror(ENOSPC));
         assert_int_equal(bench_read(&b, &call, CHATROOM_READ_FROM, "a", 1, SIZE_MAX), CHATROOM_OK);
         assert_int_equal(call.row_count, stored);
         port_call_fini(&call);
