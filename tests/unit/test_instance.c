@@ -879,6 +879,53 @@ static void instance__flush_waits_for_the_store_as_long_as_it_would_take(void **
     end(&w);
 }
 
+static unsigned steps_left, steps_taken, steps_at_flush;
+
+static void count_step(void *self, struct chatroom_now now)
+{
+    (void)self, (void)now;
+    steps_taken++;
+    steps_left -= steps_left > 0;
+}
+
+static bool has_more(void *self)
+{
+    (void)self;
+    return steps_left > 0;
+}
+
+static void note_flush(void *self)
+{
+    (void)self;
+    steps_at_flush = steps_taken;
+}
+
+static void instance__all_input_is_taken_before_anything_is_written_but_not_without_end(void **state)
+{
+    struct chatroom_transport_ops ops;
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    ops = *w.config.transport.ops;
+    ops.step = count_step;
+    ops.more = has_more;
+    ops.flush = note_flush;
+    w.config.transport.ops = &ops;
+    make(&w);
+    start(&w);
+    steps_taken = 0;
+    steps_left = 5;
+    assert_int_equal(chatroom_step(w.c, w.now), CHATROOM_OK);
+    assert_int_equal(steps_taken, 5);
+    assert_int_equal(steps_at_flush, 5);
+    steps_left = 1000;
+    assert_int_equal(chatroom_step(w.c, w.now), CHATROOM_OK);
+    assert_in_range(steps_taken, 5 + 2, 5 + 100);
+    assert_int_equal(steps_at_flush, steps_taken);
+    end(&w);
+}
+
 static void instance__two_of_them_do_not_know_each_other(void **state)
 {
     struct world one, other;
@@ -1306,6 +1353,7 @@ int main(void)
         cmocka_unit_test(instance__stop_waits_for_a_deferred_answer_but_not_forever),
         cmocka_unit_test(instance__the_store_is_closed_before_the_transport_that_it_wakes),
         cmocka_unit_test(instance__flush_waits_for_the_store_as_long_as_it_would_take),
+        cmocka_unit_test(instance__all_input_is_taken_before_anything_is_written_but_not_without_end),
         cmocka_unit_test(instance__two_of_them_do_not_know_each_other),
         cmocka_unit_test(instance__failure_to_make_one_closes_store_and_transport_whatever_it_was),
         cmocka_unit_test(F40_room_time_does_not_go_back_over_a_restart),
