@@ -32,7 +32,7 @@ struct chatroom_ws_epoll_options {
     size_t message_frames;         /* data frames in one message: 1009 beyond; 0: 64 + message_bytes / 64 */
     size_t head_bytes;             /* request head: 431 beyond */
     size_t target_bytes;           /* request target: 414 beyond */
-    size_t queue_bytes;            /* output of one connection: beyond it the connection is reset */
+    size_t queue_bytes;            /* output of one connection: beyond it the connection is reset; below 1 GiB */
     size_t queue_soft_bytes;       /* ... or when it stays above this for queue_soft_ms */
     unsigned queue_soft_ms;
     unsigned handshake_ms;         /* from accept() to the end of the request head */

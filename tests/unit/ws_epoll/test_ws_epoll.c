@@ -1208,6 +1208,12 @@ static void options__that_make_no_sense_are_named(void **state)
     assert_int_equal(chatroom_ws_epoll(&options, &transport, &error), CHATROOM_EINVAL);
     assert_string_equal(error.text, "message_bytes must not be 0.");
     options = usual();
+    options.queue_bytes = (size_t)1 << 30;
+    assert_int_equal(chatroom_ws_epoll(&options, &transport, &error), CHATROOM_EINVAL);
+    assert_string_equal(error.text, "queue_bytes must be less than 1 GiB.");
+    options = usual();
+    options.message_bytes = 0;
+    options = usual();
     options.listen_count = 0;
     assert_int_equal(chatroom_ws_epoll(&options, &transport, &error), CHATROOM_EINVAL);
     options = usual();
