@@ -55,6 +55,23 @@ enum chatroom_cause {
     CHATROOM_CAUSE_CRASH,    /* an earlier process died; told at the next start */
 };
 
+/* What an API is, the same for all its events. All borrowed from the instance. */
+struct chatroom_api {
+    chatroom_span id;         /* "chatroom" unless the configuration names another */
+    chatroom_span stage;      /* "" when connections come to any path */
+    chatroom_span region;     /* "us-east-1" */
+    chatroom_span account_id; /* "000000000000": for ARNs alone */
+    bool secure;              /* clients come by TLS, which somebody in front of us ends: wss, https */
+    const struct chatroom_variable *variables; /* of the stage */
+    size_t variable_count;
+};
+
+/* A name and a value. */
+struct chatroom_variable {
+    chatroom_span name;
+    chatroom_span value;
+};
+
 /* The facts of an event, in API Gateway's words. */
 struct chatroom_request_info {
     enum chatroom_event event;
@@ -65,12 +82,24 @@ struct chatroom_request_info {
     chatroom_span user_agent;    /* its first 512 bytes; "" if the client sent none */
     int64_t time_ms;             /* Unix */
     int64_t connected_at_ms;
-    const struct chatroom_request_head *head; /* CONNECT, else NULL */
+    const struct chatroom_request_head *head; /* CONNECT, also after defer; else NULL */
     enum chatroom_message_kind kind;          /* MESSAGE */
     uint16_t close_code;                      /* DISCONNECT, as RFC 6455, 7.4 */
     chatroom_span close_reason;
     enum chatroom_cause cause;
+    chatroom_span message_id;    /* MESSAGE: of the form of request_id */
+    const struct chatroom_api *api;
+    chatroom_span domain_name;   /* the host that the client asked for, with its port unless that is the scheme's own */
+    chatroom_span domain_path;   /* what stands before "/@connections" in a URL on it: the stage, or a mapping's key */
+    chatroom_span authorizer;    /* JSON object that the authorizer left, or empty: requestContext.authorizer */
+    bool two_way;                /* the route sends what its integration returns back: see chatroom_request_finish() */
 };
+
+/*
+ * The URL under which this connection's API is managed: "https://chat.example/production"; what an AWS SDK calls the endpoint.
+ * Borrowed as the rest is. Errors: ENOMEM.
+ */
+CHATROOM_API int chatroom_request_callback_url(chatroom_request *request, chatroom_span *ret_url);
 
 CHATROOM_API const struct chatroom_request_info *chatroom_request_info(const chatroom_request *request);
 

@@ -82,6 +82,24 @@ struct chatroom_answer {
     chatroom_span body;        /* else: JSON */
 };
 
+/* ---- plain HTTP ------------------------------------------------------------------------------------------------- */
+
+/* A whole request that opens no connection; all borrowed. */
+struct chatroom_http_request {
+    chatroom_span method;
+    struct chatroom_request_head head;
+    chatroom_span body;
+    bool cut; /* the body was longer than the core wanted; it is not there */
+};
+
+/* The core's answer, borrowed until the transport's next call up. */
+struct chatroom_http_answer {
+    uint16_t status;
+    const struct chatroom_header *headers; /* Content-Length and those of the connection are the transport's */
+    size_t header_count;
+    chatroom_span body;
+};
+
 /* ---- the table -------------------------------------------------------------------------------------------------- */
 
 typedef struct chatroom_transport_port chatroom_transport_port;
@@ -116,6 +134,21 @@ struct chatroom_transport_ops {
      * chatroom_transport_closed() follows, from a later step(). When a queue is at its limit is the transport's to say.
      */
     int (*send)(void *self, void *peer, chatroom_frame *frame);
+
+    /*
+     * May. As send(), for one who can be told no: after EAGAIN or ENOMEM nothing was taken, and the peer lives. Absent:
+     * send() is used.
+     */
+    int (*offer)(void *self, void *peer, chatroom_frame *frame);
+
+    /*
+     * May. When the last whole message came from the peer or was queued for it alone or for its groups, in mono_ns; not pings.
+     * Absent: nobody knows.
+     */
+    uint64_t (*active_at)(void *self, void *peer);
+
+    /* May. Makes fd() readable also when that descriptor is: the core drives a source beside it. Errors: ENOMEM, ESYSTEM. */
+    int (*watch)(void *self, int fd);
 
     /*
      * Must. What is queued goes first, then an orderly close with that code and reason (borrowed, at most 123 bytes of
@@ -203,6 +236,17 @@ CHATROOM_API void chatroom_transport_message(chatroom_connection *connection, en
 /* The connection is over, also one that is still opening. Reason is borrowed. */
 CHATROOM_API void chatroom_transport_closed(chatroom_connection *connection, uint16_t code, chatroom_span reason,
                                             enum chatroom_party by);
+
+/*
+ * Does the core answer plain HTTP requests to that path? Asked when the head is there, before a body is read: *ret_body_bytes
+ * is how much of one it wants at most. Errors: ENOENT it does not; the transport answers as it likes.
+ */
+CHATROOM_API int chatroom_transport_http_wanted(chatroom_transport_port *port, const struct chatroom_request_head *head,
+                                                size_t *ret_body_bytes);
+
+/* Answers one that it wanted. */
+CHATROOM_API void chatroom_transport_http(chatroom_transport_port *port, const struct chatroom_http_request *request,
+                                          struct chatroom_http_answer *ret_answer);
 
 /* Logs through the instance. The owner's thread. */
 CHATROOM_API void chatroom_transport_log(chatroom_transport_port *port, enum chatroom_log_level level, const char *event,
