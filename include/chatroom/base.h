@@ -92,7 +92,10 @@ static inline bool chatroom_span_equal(chatroom_span a, chatroom_span b)
     X(ESYSTEM, -23, "system", "The operating system refused.")                                                         \
     X(EADDRNOTAVAIL, -24, "address_unavailable", "The address is not one of this machine.")                            \
     X(EADDRDENIED, -25, "address_denied", "Listening on the address is not permitted.")                              \
-    X(EALIKE, -26, "look_alike_name", "The name looks like another one that is in use: write it in that way, or choose a different one.")
+    X(EALIKE, -26, "look_alike_name", "The name looks like another one that is in use: write it in that way, or choose a different one.") \
+    X(EBODY, -27, "bad_body", "The message does not have the shape that its route wants.")                           \
+    X(EDENIED, -28, "not_granted", "The route may not do that.")                                                      \
+    X(EFAILED, -29, "integration_failed", "What the route calls failed.")
 
 enum chatroom_result {
 #define CHATROOM_RESULT_ENUM(name, value, word, sentence) CHATROOM_##name = value,

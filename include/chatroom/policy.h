@@ -19,15 +19,16 @@ enum chatroom_policy_effect {
 };
 
 /*
- * Whether document, JSON text, is a policy that can be evaluated: an object with Statement, one or a list, of Effect, Action
- * and Resource, the latter two one string or a list; Version may be there. Errors: EJSON it is not JSON; EINVAL it has
- * another shape or an element that would be passed over (Condition, NotAction, …). Fills error with one sentence.
+ * Whether document, JSON text, is a policy that can be evaluated: an object with Statement, one or a list, of Effect,
+ * Action and Resource, the latter two one string or a list; Version may be there. Errors: EJSON it is not JSON; EINVAL
+ * it has another shape or an element that would be passed over (Condition, NotAction, …). Fills error with one
+ * sentence.
  */
 CHATROOM_API int chatroom_policy_check(chatroom_span document, struct chatroom_error *error);
 
 /*
- * Evaluates a document that was found good. '*' stands for any run of characters and '?' for one, over the whole text; actions
- * are compared without case.
+ * Evaluates a document that was found good. '*' stands for any run of characters and '?' for one, over the whole text;
+ * actions are compared without case.
  */
 CHATROOM_API enum chatroom_policy_effect chatroom_policy_evaluate(chatroom_span document, chatroom_span action,
                                                                   chatroom_span resource);

@@ -1,10 +1,12 @@
 /*
  * request.h: routes, and what a handler can see and ask for.
  *
- * A handler is called for one event of one connection: it came ($connect), a message selected the handler's route, it went
- * ($disconnect). What it asks for with chatroom_request_*() is a transaction: if it returns CHATROOM_OK, everything takes hold
- * together, once what must be stored is safe; if it returns an error, nothing does and the client is told. Effects take hold in
- * the order in which they were asked for, and requests of one connection in the order in which they came.
+ * A handler is called for one event of one connection: it came ($connect), a message selected the handler's route, it
+ * went
+ * ($disconnect). What it asks for with chatroom_request_*() is a transaction: if it returns CHATROOM_OK, everything
+ * takes hold together, once what must be stored is safe; if it returns an error, nothing does and the client is told.
+ * Effects take hold in the order in which they were asked for, and requests of one connection in the order in which
+ * they came.
  *
  *     static int shout(chatroom_request *request, void *arg)
  *     {
@@ -12,8 +14,8 @@
  *     }
  *     chatroom_route(c, "shout", shout, NULL);
  *
- * All calls belong to the owner's thread, but for chatroom_request_resume(). Spans they give are borrowed until the handler
- * returns.
+ * All calls belong to the owner's thread, but for chatroom_request_resume(). Spans they give are borrowed until the
+ * handler returns.
  */
 #ifndef CHATROOM_REQUEST_H
 #define CHATROOM_REQUEST_H
@@ -28,17 +30,61 @@ extern "C" {
 
 typedef struct chatroom_request chatroom_request;
 
-/* CHATROOM_OK, or an error of base.h: all effects are dropped and the client gets an error message (see chatroom_set_refusal). */
+/* CHATROOM_OK, or an error of base.h: all effects are dropped and the client gets an error message (see
+ * chatroom_set_refusal). */
 typedef int chatroom_handler_fn(chatroom_request *request, void *arg);
 
+/* What a route may do beside answering its own connection, as bits. Anything else it asks for is EDENIED, and logged.
+ */
+enum chatroom_may {
+    CHATROOM_MAY_POST = 1u << 0,       /* speak to others without storing it: post, broadcast, tell */
+    CHATROOM_MAY_DISCONNECT = 1u << 1, /* close others' connections */
+    CHATROOM_MAY_NAME = 1u << 2,       /* name its session */
+    CHATROOM_MAY_JOIN = 1u << 3,       /* take its session into rooms, and out of them */
+    CHATROOM_MAY_CREATE = 1u << 4,     /* make rooms, also by joining one that is not there */
+    CHATROOM_MAY_DELETE = 1u << 5,     /* delete rooms */
+    CHATROOM_MAY_PUBLISH = 1u << 6,    /* append to rooms */
+    CHATROOM_MAY_READ = 1u << 7,       /* read the logs of rooms */
+    CHATROOM_MAY_ALL = (1u << 8) - 1,
+};
+
+/* Looks at a message before its handler does. CHATROOM_OK, or any error: "Bad request body"; error is for the log. */
+typedef int chatroom_validate_fn(void *arg, chatroom_span body, struct chatroom_error *error);
+
+struct chatroom_route_options {
+    size_t size;                    /* set by CHATROOM_ROUTE_OPTIONS */
+    uint32_t may;                   /* bits of enum chatroom_may */
+    bool two_way;                   /* what its integration returns goes back: chatroom_finish() in event.h */
+    unsigned timeout_ms;            /* of a deferred request; 0: limits.handler_timeout_ms */
+    unsigned connection_per_minute; /* requests of one connection; 0: no limit */
+    unsigned connection_burst;
+    unsigned per_second; /* requests of all connections, its throttle; 0: no limit */
+    unsigned burst;
+    chatroom_validate_fn *validate; /* NULL: any message will do */
+    void *validate_arg;
+};
+
+#define CHATROOM_ROUTE_OPTIONS                                                 \
+    {                                                                          \
+        .size = sizeof(struct chatroom_route_options), .may = CHATROOM_MAY_ALL \
+    }
+
 /*
- * Binds a handler to "$connect", "$disconnect", "$default" or the value that the selection expression must give. Copies key.
- * Before chatroom_start() only. A second handler for a key replaces the first. Errors: EINVAL, ENOMEM.
+ * Binds a handler to "$connect", "$disconnect", "$default" or the value that the selection expression must give, at
+ * most 1024 bytes; no other key begins with '$'. Copies key and options; options NULL: the defaults. Before
+ * chatroom_start() only. A second handler for a key replaces the first. Errors: EINVAL, ENOMEM.
  */
 CHATROOM_API int chatroom_route(chatroom *c, const char *key, chatroom_handler_fn *handler, void *arg);
+CHATROOM_API int chatroom_route_with(chatroom *c, const char *key, chatroom_handler_fn *handler, void *arg,
+                                     const struct chatroom_route_options *options);
 
-/* Limits a route to per_minute requests of one connection, with a burst; 0 lifts it. Errors: ENOENT no such route. */
-CHATROOM_API int chatroom_route_limit(chatroom *c, const char *key, unsigned per_minute, unsigned burst);
+/*
+ * Asks authorize, with the CONNECT event, before $connect, whether there is such a route or not. It lets the connection
+ * on with CHATROOM_OK, perhaps after chatroom_request_authorize(); any error refuses it, with 403 or what
+ * chatroom_request_status() says. It may defer, for timeout_ms at most (0: limits.handler_timeout_ms). Before
+ * chatroom_start() only. Errors: EINVAL.
+ */
+CHATROOM_API int chatroom_authorizer(chatroom *c, chatroom_handler_fn *authorize, void *arg, unsigned timeout_ms);
 
 enum chatroom_event {
     CHATROOM_CONNECT,
@@ -57,11 +103,11 @@ enum chatroom_cause {
 
 /* What an API is, the same for all its events. All borrowed from the instance. */
 struct chatroom_api {
-    chatroom_span id;         /* "chatroom" unless the configuration names another */
-    chatroom_span stage;      /* "" when connections come to any path */
-    chatroom_span region;     /* "us-east-1" */
-    chatroom_span account_id; /* "000000000000": for ARNs alone */
-    bool secure;              /* clients come by TLS, which somebody in front of us ends: wss, https */
+    chatroom_span id;                          /* "chatroom" unless the configuration names another */
+    chatroom_span stage;                       /* "" when connections come to any path */
+    chatroom_span region;                      /* "us-east-1" */
+    chatroom_span account_id;                  /* "000000000000": for ARNs alone */
+    bool secure;                               /* clients come by TLS, which somebody in front of us ends: wss, https */
     const struct chatroom_variable *variables; /* of the stage */
     size_t variable_count;
 };
@@ -87,17 +133,17 @@ struct chatroom_request_info {
     uint16_t close_code;                      /* DISCONNECT, as RFC 6455, 7.4 */
     chatroom_span close_reason;
     enum chatroom_cause cause;
-    chatroom_span message_id;    /* MESSAGE: of the form of request_id */
+    chatroom_span message_id; /* MESSAGE: of the form of request_id */
     const struct chatroom_api *api;
-    chatroom_span domain_name;   /* the host that the client asked for, with its port unless that is the scheme's own */
-    chatroom_span domain_path;   /* what stands before "/@connections" in a URL on it: the stage, or a mapping's key */
-    chatroom_span authorizer;    /* JSON object that the authorizer left, or empty: requestContext.authorizer */
-    bool two_way;                /* the route sends what its integration returns back: see chatroom_request_finish() */
+    chatroom_span domain_name; /* the host that the client asked for, with its port unless that is the scheme's own */
+    chatroom_span domain_path; /* what stands before "/@connections" in a URL on it: the stage, or a mapping's key */
+    chatroom_span authorizer;  /* JSON object that the authorizer left, or empty: requestContext.authorizer */
+    bool two_way;              /* of the route */
 };
 
 /*
- * The URL under which this connection's API is managed: "https://chat.example/production"; what an AWS SDK calls the endpoint.
- * Borrowed as the rest is. Errors: ENOMEM.
+ * The URL under which this connection's API is managed: "https://chat.example/production"; what an AWS SDK calls the
+ * endpoint. Borrowed as the rest is. Errors: ENOMEM.
  */
 CHATROOM_API int chatroom_request_callback_url(chatroom_request *request, chatroom_span *ret_url);
 
@@ -110,7 +156,8 @@ CHATROOM_API chatroom_span chatroom_request_body(const chatroom_request *request
  * A member of the message's outermost JSON object. Missing gives CHATROOM_JSON_NONE and CHATROOM_OK.
  * Errors: EJSON the message is not a JSON object; EAMBIGUOUS the name stands twice.
  */
-CHATROOM_API int chatroom_request_field(chatroom_request *request, const char *name, struct chatroom_json_value *ret_value);
+CHATROOM_API int chatroom_request_field(chatroom_request *request, const char *name,
+                                        struct chatroom_json_value *ret_value);
 
 /*
  * The same for a string, decoded. Missing and null give an empty span with bytes NULL.
@@ -124,7 +171,8 @@ CHATROOM_API void *chatroom_request_memory(chatroom_request *request, size_t siz
 /* The instance. The time of the event is in chatroom_request_info(). */
 CHATROOM_API chatroom *chatroom_request_chatroom(const chatroom_request *request);
 
-/* ---- the session: who the connection is --------------------------------------------------------------------------- */
+/* ---- the session: who the connection is ---------------------------------------------------------------------------
+ */
 
 /* The name that chatroom_request_set_name() gave it; empty before. */
 CHATROOM_API chatroom_span chatroom_request_session_name(const chatroom_request *request);
@@ -133,9 +181,11 @@ CHATROOM_API chatroom_span chatroom_request_session_name(const chatroom_request 
 CHATROOM_API size_t chatroom_request_session_rooms(const chatroom_request *request);
 CHATROOM_API chatroom_span chatroom_request_session_room(const chatroom_request *request, size_t n);
 
-/* ---- effects ------------------------------------------------------------------------------------------------------ */
+/* ---- effects ------------------------------------------------------------------------------------------------------
+ */
 
-/* A text message to the connection itself. Copies. Errors: ENOMEM, EINVAL not UTF-8, EGONE on $connect and $disconnect. */
+/* A text message to the connection itself. Copies. Errors: ENOMEM, EINVAL not UTF-8, EGONE on $connect and $disconnect.
+ */
 CHATROOM_API int chatroom_request_reply(chatroom_request *request, chatroom_span text);
 
 /* The same, of either kind. */
@@ -148,21 +198,23 @@ CHATROOM_API int chatroom_request_post(chatroom_request *request, chatroom_span 
 /* A text message to every connection, this one included. Nothing is stored. Copies. Errors: EINVAL, ENOMEM. */
 CHATROOM_API int chatroom_request_broadcast(chatroom_request *request, chatroom_span text);
 
-/* A text message to everyone in a room, not stored: typing, presence. Copies. Errors: ENOENT no such room, EINVAL, ENOMEM. */
+/* A text message to everyone in a room, not stored: typing, presence. Copies. Errors: ENOENT no such room, EINVAL,
+ * ENOMEM. */
 CHATROOM_API int chatroom_request_tell(chatroom_request *request, chatroom_span room, chatroom_span text);
 
-/* Closes this connection after what was sent to it. Errors: EINVAL a code that may not be sent, or a reason above 123 bytes. */
+/* Closes this connection after what was sent to it. Errors: EINVAL a code that may not be sent, or a reason above 123
+ * bytes. */
 CHATROOM_API int chatroom_request_close(chatroom_request *request, uint16_t code, chatroom_span reason);
 
 /*
- * Names the session; stored with it. Copies; 1 to 256 bytes of UTF-8. Errors: EINVAL, ENOMEM, EALIKE another session's name
- * looks like it (names.h).
+ * Names the session; stored with it. Copies; 1 to 256 bytes of UTF-8. Errors: EINVAL, ENOMEM, EALIKE another session's
+ * name looks like it (names.h).
  */
 CHATROOM_API int chatroom_request_set_name(chatroom_request *request, chatroom_span name);
 
 /*
- * Makes a room; name is 1 to 256 bytes of UTF-8. Atomic: of two, one fails. Errors: EEXIST, EINVAL, ETOOBIG too many rooms,
- * ENOMEM, EALIKE another room's name looks like it (names.h).
+ * Makes a room; name is 1 to 256 bytes of UTF-8. Atomic: of two, one fails. Errors: EEXIST, EINVAL, ETOOBIG too many
+ * rooms, ENOMEM, EALIKE another room's name looks like it (names.h).
  */
 CHATROOM_API int chatroom_request_create_room(chatroom_request *request, chatroom_span room);
 
@@ -179,18 +231,19 @@ CHATROOM_API int chatroom_request_leave(chatroom_request *request, chatroom_span
 CHATROOM_API int chatroom_request_delete_room(chatroom_request *request, chatroom_span room);
 
 /*
- * Appends an entry to a room's log; every member gets it, in the order of the log, once it is safe. The author is the session's
- * name. payload is valid JSON text, at most message_bytes; id (may be empty, at most 128 bytes of UTF-8) makes a repetition by
- * this connection harmless: the same id is stored once. Errors: ENOENT no such room, EJSON, EINVAL, ETOOBIG, ENOMEM.
+ * Appends an entry to a room's log; every member gets it, in the order of the log, once it is safe. The author is the
+ * session's name. payload is valid JSON text, at most message_bytes; id (may be empty, at most 128 bytes of UTF-8)
+ * makes a repetition by this connection harmless: the same id is stored once. Errors: ENOENT no such room, EJSON,
+ * EINVAL, ETOOBIG, ENOMEM.
  */
 CHATROOM_API int chatroom_request_publish(chatroom_request *request, chatroom_span room, chatroom_span payload,
                                           chatroom_span id);
 
 /*
- * Asks for a page of a room's log, after this request's other effects were stored; then is called with it and may ask for
- * further effects of this request (replies, posts; no writes). What it returns is treated as a handler's result. When the same
- * request joins the room, the page of the newest entries ends where the live messages begin: no gap, nothing twice.
- * At most once a request. Errors: ENOENT no such room, EINVAL.
+ * Asks for a page of a room's log, after this request's other effects were stored; then is called with it and may ask
+ * for further effects of this request (replies, posts; no writes). What it returns is treated as a handler's result.
+ * When the same request joins the room, the page of the newest entries ends where the live messages begin: no gap,
+ * nothing twice. At most once a request. Errors: ENOENT no such room, EINVAL.
  */
 struct chatroom_history_query {
     uint64_t before; /* entries with a smaller seq, the newest of them; 0: from the newest of all */
@@ -201,35 +254,54 @@ struct chatroom_history_query {
 struct chatroom_history; /* see room.h */
 typedef int chatroom_history_fn(chatroom_request *request, const struct chatroom_history *history, void *arg);
 CHATROOM_API int chatroom_request_history(chatroom_request *request, chatroom_span room,
-                                          const struct chatroom_history_query *query, chatroom_history_fn *then, void *arg);
+                                          const struct chatroom_history_query *query, chatroom_history_fn *then,
+                                          void *arg);
 
-/* On $connect: the HTTP status with which to refuse (4xx, 5xx), for the error that the handler then returns. */
+/* Closes another connection. Errors: EGONE there is no such connection; EINVAL as above; ENOMEM. */
+CHATROOM_API int chatroom_request_disconnect(chatroom_request *request, chatroom_span connection_id, uint16_t code,
+                                             chatroom_span reason);
+
+/* On $connect: the HTTP status with which to refuse (300 to 599), for the error that the handler then returns. */
 CHATROOM_API void chatroom_request_status(chatroom_request *request, uint16_t status);
 
 /*
- * On $connect: the subprotocol of the answer (a token of RFC 9110); left out if the client did not offer it. Copies.
- * Errors: EINVAL, ENOMEM.
+ * On $connect: the subprotocol of the answer (a token of RFC 9110), also one that the client did not offer, which is
+ * logged. Copies. Errors: EINVAL, ENOMEM.
  */
 CHATROOM_API int chatroom_request_subprotocol(chatroom_request *request, chatroom_span subprotocol);
 
-/* Ends a handler: return chatroom_request_refuse(request, "code", "A sentence."). Both static. Returns CHATROOM_EREFUSED. */
+/*
+ * On $connect: what later events of the connection carry as info->authorizer, a JSON object of at most 8,192 bytes,
+ * stored with its session. Copies. Errors: EINVAL, EGONE another event, ENOMEM.
+ */
+CHATROOM_API int chatroom_request_authorize(chatroom_request *request, chatroom_span object);
+
+/*
+ * On $connect, from an authorizer: the API key that the client's plan is looked up by, when keys come from authorizers
+ * (chatroom_api_keys). Copies. Errors: EGONE, ENOMEM.
+ */
+CHATROOM_API int chatroom_request_usage_key(chatroom_request *request, chatroom_span key);
+
+/* Ends a handler: return chatroom_request_refuse(request, "code", "A sentence."). Both static. Returns
+ * CHATROOM_EREFUSED. */
 CHATROOM_API int chatroom_request_refuse(chatroom_request *request, const char *code, const char *sentence);
 
 /*
- * Puts the answer off: after the handler returns CHATROOM_OK the request lives on, and later messages of its connection wait,
- * until chatroom_request_resume(). After limits.handler_timeout_ms the client is told, and the late result is discarded.
- * The body is kept, but spans that were taken from it before are not: ask again in the resumed handler. Has no effect in the
- * callback of chatroom_request_history(). A handler that returns an error has not deferred.
+ * Puts the answer off: after the handler returns CHATROOM_OK the request lives on, and later messages of its connection
+ * wait, until chatroom_request_resume(). After the route's timeout_ms the client is told, and the late result is
+ * discarded. The body is kept, but spans that were taken from it before are not: ask again in the resumed handler. Has
+ * no effect in the callback of chatroom_request_history(). A handler that returns an error has not deferred.
  */
 CHATROOM_API void chatroom_request_defer(chatroom_request *request);
 
 /*
- * Any thread, once for each deferred request, in time or not: resume (a handler, which may defer again) then runs on the owner's
- * thread and ends the request. Until then the request stays in memory.
+ * Any thread, once for each deferred request, in time or not: resume (a handler, which may defer again) then runs on
+ * the owner's thread and ends the request. Until then the request stays in memory.
  */
 CHATROOM_API void chatroom_request_resume(chatroom_request *request, chatroom_handler_fn *resume, void *arg);
 
-/* ---- error messages ----------------------------------------------------------------------------------------------- */
+/* ---- error messages -----------------------------------------------------------------------------------------------
+ */
 
 /* Why a message got no effect. All borrowed. */
 struct chatroom_refusal {

@@ -55,9 +55,9 @@ struct chatroom_sigv4_result {
 #define CHATROOM_SIGV4_CANONICAL_MOST 4096
 
 /*
- * Verifies a request that is signed by its Authorization header or presigned in its query (X-Amz-Algorithm and the others).
- * Compares in constant time. explanation (may be empty) receives, on MISMATCH, the canonical request and string to sign that
- * were expected, cut where it ends; *ret_explained its size.
+ * Verifies a request that is signed by its Authorization header or presigned in its query (X-Amz-Algorithm and the
+ * others). Compares in constant time. explanation (may be empty) receives, on MISMATCH, the canonical request and
+ * string to sign that were expected, cut where it ends; *ret_explained its size.
  */
 CHATROOM_API struct chatroom_sigv4_result chatroom_sigv4_verify(const struct chatroom_sigv4_request *request,
                                                                 const struct chatroom_sigv4_scope *scope,
@@ -76,12 +76,14 @@ struct chatroom_sigv4_key {
 #define CHATROOM_SIGV4_AUTHORIZATION_MOST 1024
 
 /*
- * Signs a request. *ret_date is the value of its X-Amz-Date, *ret_authorization that of its Authorization, both C strings.
- * Signed are the headers given, which must include Host, and X-Amz-Date and, with a token, X-Amz-Security-Token, both of which
- * the caller adds to the request. Errors: EINVAL what is given cannot be signed; ETOOBIG the value does not fit.
+ * Signs a request. *ret_date is the value of its X-Amz-Date, *ret_authorization that of its Authorization, both C
+ * strings. Signed are the headers given, which must include Host, and X-Amz-Date and, with a token,
+ * X-Amz-Security-Token, both of which the caller adds to the request. Errors: EINVAL what is given cannot be signed;
+ * ETOOBIG the value does not fit.
  */
-CHATROOM_API int chatroom_sigv4_sign(const struct chatroom_sigv4_request *request, const struct chatroom_sigv4_scope *scope,
-                                     const struct chatroom_sigv4_key *key, char ret_date[CHATROOM_SIGV4_DATE_SIZE],
+CHATROOM_API int chatroom_sigv4_sign(const struct chatroom_sigv4_request *request,
+                                     const struct chatroom_sigv4_scope *scope, const struct chatroom_sigv4_key *key,
+                                     char ret_date[CHATROOM_SIGV4_DATE_SIZE],
                                      char ret_authorization[CHATROOM_SIGV4_AUTHORIZATION_MOST]);
 
 #ifdef __cplusplus
