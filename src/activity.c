@@ -67,7 +67,7 @@ void cr_activity_end(chatroom_connection *connection)
     connection->activity = NULL;
     take_out(c, activity);
     free_held(c, activity->held);
-    cr_free(&c->alloc, activity->routes, c->route_count * sizeof *activity->routes);
+    cr_free(&c->alloc, activity->routes, cr_map_count(&c->routes) * sizeof *activity->routes);
     cr_spares_give(&c->spare_activities, &c->alloc, activity, sizeof *activity);
 }
 
@@ -78,7 +78,7 @@ static bool is_full(const chatroom *c, const struct cr_bucket *bucket)
 
 static bool rates_are_full(const chatroom *c, const struct cr_activity *activity)
 {
-    for (size_t i = 0; activity->routes && i < c->route_count; i++)
+    for (size_t i = 0; activity->routes && i < cr_map_count(&c->routes); i++)
         if (!is_full(c, &activity->routes[i]))
             return false;
     return is_full(c, &activity->messages) && is_full(c, &activity->bytes) && is_full(c, &activity->errors);

@@ -1,6 +1,5 @@
-/*
- * call.c: what other threads may ask for. A call is copied, travels through the inbox and is carried out by the owner.
- */
+#include "call.h"
+
 #include "commit.h"
 #include "connection.h"
 #include "memory.h"
@@ -12,6 +11,7 @@ struct call {
     struct cr_inbox_node node;
     chatroom *c;
     chatroom_outcome_fn *done;
+    chatroom_connection_fn *get;
     void *arg;
     uint16_t code;
     chatroom_span parts[3]; /* of bytes */
@@ -71,20 +71,37 @@ static struct call *call_of(struct cr_inbox_node *node)
     return CR_CONTAINER(node, struct call, node);
 }
 
+/* Somebody who is there, and can be spoken to. */
+static chatroom_connection *find_open(const chatroom *c, chatroom_span connection_id)
+{
+    chatroom_connection *connection = cr_connection_find(c, connection_id);
+
+    return connection && connection->open && connection->peer && !connection->closing ? connection : NULL;
+}
+
 /* ---- post ---- */
 
-static int send_text(chatroom *c, chatroom_span connection_id, chatroom_span text)
+/* Who posts can be told that the queue is full; who reads need not go for it. */
+static int offer(chatroom *c, chatroom_connection *to, chatroom_frame *frame)
 {
-    chatroom_connection *to = cr_connection_find(c, connection_id);
+    const struct chatroom_transport_ops *ops = c->transport.ops;
+
+    return ops->offer ? ops->offer(c->transport.self, to->peer, frame) : ops->send(c->transport.self, to->peer, frame);
+}
+
+int cr_call_post(chatroom *c, chatroom_span connection_id, chatroom_span text)
+{
+    chatroom_connection *to = find_open(c, connection_id);
     chatroom_frame *frame;
     int result;
 
-    if (!to || !to->peer || !to->open)
+    if (!to)
         return CHATROOM_EGONE;
     frame = chatroom_frame_new(&c->alloc, CHATROOM_TEXT_MESSAGE, text, c->config.limits.frame_bytes);
     if (!frame)
         return CHATROOM_ENOMEM;
-    result = c->transport.ops->send(c->transport.self, to->peer, frame);
+    result = offer(c, to, frame);
+    c->counters.messages += result == CHATROOM_OK;
     chatroom_frame_unref(frame);
     return result;
 }
@@ -93,7 +110,7 @@ static void take_post(struct cr_inbox_node *node)
 {
     struct call *call = call_of(node);
 
-    end(call, call->c->dying ? CHATROOM_ECLOSED : send_text(call->c, call->parts[0], call->parts[1]));
+    end(call, call->c->dying ? CHATROOM_ECLOSED : cr_call_post(call->c, call->parts[0], call->parts[1]));
 }
 
 int chatroom_post(chatroom *c, chatroom_span connection_id, chatroom_span text, chatroom_outcome_fn *done, void *arg)
@@ -152,15 +169,22 @@ int chatroom_publish(chatroom *c, chatroom_span room, chatroom_span author, chat
 
 /* ---- disconnect ---- */
 
+int cr_call_disconnect(chatroom *c, chatroom_span connection_id, uint16_t code, chatroom_span reason)
+{
+    chatroom_connection *connection = find_open(c, connection_id);
+
+    if (!connection)
+        return CHATROOM_EGONE;
+    cr_connection_close(connection, code, reason);
+    return CHATROOM_OK;
+}
+
 static void take_disconnect(struct cr_inbox_node *node)
 {
     struct call *call = call_of(node);
-    chatroom_connection *connection = call->c->dying ? NULL : cr_connection_find(call->c, call->parts[0]);
-    bool there = connection && connection->open && connection->peer;
 
-    if (there)
-        cr_connection_close(connection, call->code, call->parts[1]);
-    end(call, there ? CHATROOM_OK : call->c->dying ? CHATROOM_ECLOSED : CHATROOM_EGONE);
+    end(call, call->c->dying ? CHATROOM_ECLOSED
+                             : cr_call_disconnect(call->c, call->parts[0], call->code, call->parts[1]));
 }
 
 int chatroom_disconnect(chatroom *c, chatroom_span connection_id, uint16_t code, chatroom_span reason,
@@ -174,6 +198,47 @@ int chatroom_disconnect(chatroom *c, chatroom_span connection_id, uint16_t code,
     call = make(c, take_disconnect, parts, done, arg);
     if (call)
         call->code = code;
+    return push(call);
+}
+
+/* ---- get ---- */
+
+int cr_call_get(const chatroom *c, chatroom_span connection_id, struct chatroom_connection_info *ret_info)
+{
+    const struct chatroom_transport_ops *ops = c->transport.ops;
+    const chatroom_connection *connection = find_open(c, connection_id);
+    uint64_t active_ns;
+
+    if (!connection)
+        return CHATROOM_EGONE;
+    active_ns = ops->active_at ? ops->active_at(c->transport.self, connection->peer) : 0;
+    *ret_info = (struct chatroom_connection_info){
+        .connected_at_ms = connection->connected_at_ms,
+        .last_active_ms = active_ns > 0 ? c->now.wall_ms - (int64_t)((c->now.mono_ns - active_ns) / 1000000)
+                                        : connection->connected_at_ms,
+        .source_ip = cr_connection_source(connection),
+        .user_agent = cr_connection_agent(connection),
+    };
+    return CHATROOM_OK;
+}
+
+static void take_get(struct cr_inbox_node *node)
+{
+    struct call *call = call_of(node);
+    struct chatroom_connection_info info;
+    int status = call->c->dying ? CHATROOM_ECLOSED : cr_call_get(call->c, call->parts[0], &info);
+
+    call->get(call->arg, status, status == CHATROOM_OK ? &info : NULL);
+    end(call, status);
+}
+
+int chatroom_get_connection(chatroom *c, chatroom_span connection_id, chatroom_connection_fn *done, void *arg)
+{
+    const chatroom_span parts[3] = {connection_id};
+    struct call *call = make(c, take_get, parts, NULL, arg);
+
+    if (call)
+        call->get = done;
     return push(call);
 }
 

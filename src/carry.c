@@ -14,8 +14,19 @@ static void send_frame(chatroom_request *request, const struct cr_effect *effect
     chatroom *c = request->c;
     chatroom_connection *to = effect->text.size > 0 ? cr_connection_find(c, effect->text) : request->connection;
 
-    if (to && to->peer && to->open)
-        (void)c->transport.ops->send(c->transport.self, to->peer, effect->frame); /* a full queue is the transport's */
+    if (!to || !to->peer || !to->open)
+        return;
+    c->counters.messages++;
+    (void)c->transport.ops->send(c->transport.self, to->peer, effect->frame); /* a full queue is the transport's */
+}
+
+static void close_connection(chatroom_request *request, const struct cr_effect *effect)
+{
+    chatroom_connection *whom =
+        effect->once.size > 0 ? cr_connection_find(request->c, effect->once) : request->connection;
+
+    if (whom)
+        cr_connection_close(whom, effect->code, effect->text);
 }
 
 /* A room that this write made, or found. */
@@ -118,8 +129,7 @@ static void carry_out(chatroom_request *request, struct cr_effect *effect)
         cr_room_say(c, effect->room, effect->frame, 0);
         break;
     case CR_CLOSE:
-        if (request->connection)
-            cr_connection_close(request->connection, effect->code, effect->text);
+        close_connection(request, effect);
         break;
     case CR_NAME:
         name_session(request->connection, effect);

@@ -91,12 +91,15 @@ static struct chatroom_refusal describe(const chatroom_request *request, int res
         .sentence = chatroom_strerror(result),
         .connection_id = request->info.connection_id,
         .request_id = request->info.request_id,
+        .message_id = request->info.message_id,
     };
 
     if (result == CHATROOM_EREFUSED && request->refusal_code) {
         refusal.code = request->refusal_code;
         refusal.sentence = request->refusal_sentence;
     }
+    if (request->c->config.debug_refusals)
+        refusal.detail = request->detail.size > 0 ? request->detail : chatroom_str(refusal.sentence);
     return refusal;
 }
 
@@ -104,9 +107,10 @@ static void log_refusal(const chatroom_request *request, const struct chatroom_r
 {
     const struct chatroom_log_field fields[] = {
         CHATROOM_TEXT("connection", refusal->connection_id), CHATROOM_TEXT("request", refusal->request_id),
-        CHATROOM_TEXT("route", request->info.route_key), CHATROOM_TEXT("code", chatroom_str(refusal->code))};
+        CHATROOM_TEXT("route", request->info.route_key), CHATROOM_TEXT("code", chatroom_str(refusal->code)),
+        CHATROOM_TEXT("detail", request->detail)};
 
-    cr_log(request->c, CHATROOM_LOG_INFO, "refused", fields, 4);
+    cr_log(request->c, CHATROOM_LOG_INFO, "refused", fields, request->detail.size > 0 ? 5 : 4);
 }
 
 static int send_refusal(chatroom_request *request, const struct chatroom_refusal *refusal)
@@ -139,6 +143,8 @@ static uint16_t status_of(int result)
         return 403;
     case CHATROOM_ETIMEDOUT:
         return 504;
+    case CHATROOM_ELIMIT:
+        return 429;
     case CHATROOM_EAGAIN:
     case CHATROOM_ECLOSED:
     case CHATROOM_ENOMEM:
@@ -151,7 +157,7 @@ static uint16_t status_of(int result)
 
 static void fail(chatroom_request *request, int result)
 {
-    if (request->info.event == CHATROOM_CONNECT && (request->status < 400 || request->status > 599))
+    if (request->info.event == CHATROOM_CONNECT && (request->status < 300 || request->status > 599))
         request->status = status_of(result);
     refuse(request, result);
 }

@@ -2,6 +2,7 @@
 
 #include "activity.h"
 #include "everyone.h"
+#include "facts.h"
 #include "memory.h"
 #include "names.h"
 #include "rooms.h"
@@ -41,31 +42,31 @@ static chatroom_connection *allocate(chatroom *c, chatroom_span source_ip, chatr
 }
 
 /* Known by its id, or not there at all. */
-static chatroom_connection *make(chatroom *c, const char id[CR_ID_SIZE], chatroom_span source_ip,
-                                 chatroom_span user_agent)
+static chatroom_connection *make(chatroom *c, const char id[CR_ID_SIZE], const struct cr_session_record *record)
 {
-    chatroom_connection *connection = allocate(c, source_ip, user_agent);
+    chatroom_connection *connection = allocate(c, record->source_ip, record->user_agent);
 
     if (!connection)
         return NULL;
     memcpy(connection->id, id, CR_ID_SIZE);
-    if (cr_id_set_add(&c->connections, connection->id) == CHATROOM_OK)
+    connection->connected_at_ms = record->connected_at_ms;
+    if (cr_facts_get(c, record->domain, record->path, record->authorizer, &connection->facts) == CHATROOM_OK &&
+        cr_id_set_add(&c->connections, connection->id) == CHATROOM_OK)
         return connection;
+    cr_facts_put(c, connection->facts);
     cr_free(&c->alloc, connection, size_of(connection));
     return NULL;
 }
 
-chatroom_connection *cr_connection_new(chatroom *c, void *peer, chatroom_span source_ip, chatroom_span user_agent)
+chatroom_connection *cr_connection_new(chatroom *c, void *peer, const struct cr_session_record *record)
 {
     chatroom_connection *connection;
     char id[CR_ID_SIZE];
 
     cr_id_next(&c->ids, id);
-    connection = make(c, id, source_ip, user_agent);
-    if (!connection)
-        return NULL;
-    connection->peer = peer;
-    connection->connected_at_ms = c->now.wall_ms;
+    connection = make(c, id, record);
+    if (connection)
+        connection->peer = peer;
     return connection;
 }
 
@@ -104,12 +105,11 @@ static int restore_rooms(chatroom_connection *connection, chatroom_span rooms)
 
 int cr_connection_restore(chatroom *c, chatroom_span id, const struct cr_session_record *record)
 {
-    chatroom_connection *connection = make(c, id.bytes, record->source_ip, record->user_agent);
+    chatroom_connection *connection = make(c, id.bytes, record);
 
     if (!connection)
         return CHATROOM_ENOMEM;
     connection->open = connection->gone = true;
-    connection->connected_at_ms = record->connected_at_ms;
     connection->end = (struct cr_end){.cause = CHATROOM_CAUSE_CRASH, .code = 1006};
     cr_connection_mark_ready(connection); /* frees it, should the rest fail */
     if (record->name.size > 0) {
@@ -209,28 +209,19 @@ static void admit(chatroom_connection *connection)
         cr_connection_close(connection, 1013, chatroom_str("Try again later"));
 }
 
-static struct chatroom_answer answer_of(const chatroom_request *request)
+static struct chatroom_answer answer_of(const chatroom_request *request, chatroom_span body)
 {
-    struct chatroom_answer answer = {.status = 101, .subprotocol = request->subprotocol};
-
     if (request->ticket.status == CHATROOM_OK)
-        return answer;
-    answer.status = request->status;
-    answer.subprotocol = chatroom_bytes(NULL, 0);
-    if (request->status == 403)
-        answer.error_type = chatroom_str("ForbiddenException");
-    answer.body = chatroom_str(request->status == 403   ? "{\"message\":\"Forbidden\"}"
-                               : request->status == 404 ? "{\"message\":\"Not Found\"}"
-                               : request->status < 500  ? "{\"message\":\"Refused\"}"
-                               : request->status == 503 ? "{\"message\":\"Service Unavailable\"}"
-                                                        : "{\"message\":\"Internal server error\"}");
-    return answer;
+        return (struct chatroom_answer){.status = 101, .subprotocol = request->subprotocol};
+    return (struct chatroom_answer){
+        .status = request->status, .error_type = chatroom_str(cr_text_error_type(request->status)), .body = body};
 }
 
 void cr_connection_answer(chatroom_connection *connection, const chatroom_request *request)
 {
     chatroom *c = connection->c;
-    struct chatroom_answer answer = answer_of(request);
+    chatroom_span body = cr_text_status(c, request->status, request->info.connection_id, request->info.request_id);
+    struct chatroom_answer answer = answer_of(request, body);
     void *peer = connection->peer;
 
     if (peer)
@@ -298,6 +289,7 @@ void cr_connection_free(chatroom_connection *connection)
     cr_id_set_remove(&c->connections, connection->id);
     free_end(connection);
     cr_name_free(c, &c->session_claims, connection->name, connection->name_size);
+    cr_facts_put(c, connection->facts);
     cr_free(&c->alloc, connection, size_of(connection));
     if (c->connections.count == 0)
         cr_activity_free_spares(c);

@@ -11,8 +11,8 @@
 #include "core.h"
 #include "record.h"
 
-/* A connection that asks to come in. NULL: out of memory. */
-chatroom_connection *cr_connection_new(chatroom *c, void *peer, chatroom_span source_ip, chatroom_span user_agent);
+/* A connection that asks to come in, to that domain and path. NULL: out of memory. */
+chatroom_connection *cr_connection_new(chatroom *c, void *peer, const struct cr_session_record *record);
 
 /* A session of a dead process, in the rooms it was in as far as they are there. Errors: ENOMEM. */
 int cr_connection_restore(chatroom *c, chatroom_span id, const struct cr_session_record *record);

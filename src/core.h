@@ -18,6 +18,7 @@
 #include "ticket.h"
 
 #include <chatroom/instance.h>
+#include <chatroom/management.h>
 #include <chatroom/names.h>
 
 #define CR_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
@@ -72,7 +73,7 @@ struct cr_effect {
     struct cr_membership *membership; /* JOIN: made beforehand, so that joining cannot fail */
     char *name;                       /* NAME: made and claimed beforehand, so that naming cannot fail */
     chatroom_span text;               /* SEND: whom; CLOSE: reason; NAME: name; PUBLISH: the encoded entry */
-    chatroom_span once;               /* PUBLISH */
+    chatroom_span once;               /* PUBLISH; CLOSE: whom, the request's own when it is empty */
     uint16_t code;                    /* CLOSE */
     size_t write;                     /* its place in the request's writes */
     bool noted;                       /* in the room's list: */
@@ -114,7 +115,7 @@ struct cr_history {
 /* What the body of one request holds: of the one whose handler runs, which asks for field after field. */
 struct cr_scan {
     const chatroom_request *of; /* NULL: of none */
-    bool is_object;
+    bool is_json, is_object;
     size_t count;
     struct chatroom_json_member members[CR_MEMBERS];
 };
@@ -133,7 +134,11 @@ struct chatroom_request {
     bool wordless;  /* refused, and there was no memory to say so: its connection is closed instead */
     bool stored;    /* its writes are done: no more of them */
     struct chatroom_request_info info;
-    char request_id[CR_ID_SIZE];
+    char request_id[CR_ID_SIZE], message_id[CR_ID_SIZE];
+    struct cr_route *route; /* whose handler was called; NULL: none was */
+    void (*ended)(chatroom_request *request, int result); /* what follows its handler */
+    uint64_t asked_ns;                                    /* when its handler was called */
+    struct chatroom_request_head head;                    /* CONNECT, kept over a deferral */
     size_t held_bytes; /* counted by the instance */
     chatroom_span body;
     struct cr_chunk *chunks;
@@ -141,8 +146,9 @@ struct chatroom_request {
     struct cr_effect *effects, **effects_end;
     bool changes_session; /* rooms or name */
     const char *refusal_code, *refusal_sentence;
-    uint16_t status; /* CONNECT */
-    chatroom_span subprotocol;
+    uint16_t status; /* CONNECT; what an integration answered */
+    chatroom_span subprotocol, usage_key;
+    chatroom_span detail; /* why it was refused, for the log */
     uint64_t deadline_ns;
     /* on the way to the store and back */
     struct cr_ticket ticket;
@@ -194,6 +200,7 @@ struct cr_end {
 /* As small as can be: there may be a million of them, and most of them are at rest. */
 struct chatroom_connection {
     chatroom *c;
+    struct cr_facts *facts; /* facts.h */
     void *peer; /* NULL: it is gone */
     union {
         struct chatroom_seat seat; /* while it hears what is said to everyone */
@@ -219,16 +226,34 @@ struct chatroom_connection {
     char who[]; /* source address, then user agent */
 };
 
+struct cr_deferred {
+    chatroom_request *first, *last;
+};
+
 struct cr_route {
+    struct cr_map_node node;
+    size_t index; /* among all */
     char *key;
     size_t key_size;
     chatroom_handler_fn *handler;
     void *arg;
-    unsigned per_minute, burst;
+    struct chatroom_route_options options;
+    struct cr_bucket throttle;
+    struct cr_deferred deferred; /* in the order of their deadlines: all wait equally long */
+    struct chatroom_counters counters;
 };
 
-struct cr_deferred {
-    chatroom_request *first, *last;
+/* A custom domain. */
+struct cr_domain {
+    struct cr_domain *next;
+    chatroom_span name, key;
+};
+
+/* What is driven beside the transport. */
+struct cr_source {
+    struct cr_source *next;
+    struct chatroom_source_ops ops;
+    void *self;
 };
 
 struct chatroom_store_port {
@@ -248,11 +273,24 @@ struct chatroom {
     struct chatroom_transport transport;
     struct chatroom_store_port store_port;
     struct chatroom_transport_port transport_port;
-    char *stage, *route_field;
+    struct chatroom_api api;
+    chatroom_span domain; /* of every event; empty: what the client asked for */
+    bool any_path;
+    struct cr_domain *domains;
+    struct cr_source *sources;
     struct chatroom_now now;
     struct cr_id_source ids;
-    struct cr_route *routes;
-    size_t route_count, route_capacity;
+    struct cr_expression *selection;
+    const char *selection_field; /* the expression is no more than that member of the message; NULL: it is */
+    struct cr_map routes;
+    struct cr_route *on_connect, *on_disconnect, *on_default; /* NULL: there is none */
+    struct cr_route authorizer;                               /* without a handler: there is none */
+    struct cr_bucket throttle;                                /* of the stage */
+    struct cr_key *keys;                                      /* keys.h */
+    bool key_required;
+    enum chatroom_api_key_source key_source;
+    struct chatroom_counters counters;
+    struct cr_map facts;
     struct cr_map rooms;
     struct cr_id_set connections;
     struct chatroom_names_ops names_ops;
@@ -267,7 +305,8 @@ struct chatroom {
     chatroom_request *settled, *last_settled;
     chatroom_request *pageless, *last_pageless; /* wait until there are fewer pages */
     size_t pages;                               /* of history, being read or given */
-    struct cr_deferred deferred, abandoned;     /* in the order of their deadlines */
+    size_t deferred;                            /* requests that wait to be resumed in time */
+    struct cr_deferred abandoned;
     size_t loose;                               /* requests of the host under way */
     size_t storing;                             /* requests whose writes are on their way */
     uint64_t due_since_ns;                      /* the transport's flush was put off then; 0: it was not */

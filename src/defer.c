@@ -5,13 +5,14 @@
 
 static struct cr_deferred *list_of(chatroom_request *request)
 {
-    return request->abandoned ? &request->c->abandoned : &request->c->deferred;
+    return request->abandoned ? &request->c->abandoned : &request->route->deferred;
 }
 
 static void add(chatroom_request *request)
 {
     struct cr_deferred *list = list_of(request);
 
+    request->c->deferred += !request->abandoned;
     request->next_deferred = NULL;
     request->previous_deferred = list->last;
     if (list->last)
@@ -25,6 +26,7 @@ static void take_out(chatroom_request *request)
 {
     struct cr_deferred *list = list_of(request);
 
+    request->c->deferred -= !request->abandoned;
     if (request->previous_deferred)
         request->previous_deferred->next_deferred = request->next_deferred;
     else
@@ -41,23 +43,50 @@ void chatroom_request_defer(chatroom_request *request)
         request->state = CR_DEFERRED;
 }
 
-static void keep_body(chatroom_request *request)
+static bool copy_headers(chatroom_request *request, const struct chatroom_request_head *head)
 {
+    struct chatroom_header *headers = chatroom_request_memory(request, (head->header_count + 1) * sizeof *headers);
+    bool whole = headers;
+
+    for (size_t i = 0; whole && i < head->header_count; i++) {
+        headers[i].name = cr_request_copy(request, head->headers[i].name);
+        headers[i].value = cr_request_copy(request, head->headers[i].value);
+        whole = headers[i].name.bytes && headers[i].value.bytes;
+    }
+    request->head.headers = headers;
+    request->head.header_count = head->header_count;
+    return whole;
+}
+
+/* Of a request that opens a connection: who comes after the one that put it off wants to see it as well. */
+static bool copy_head(chatroom_request *request, const struct chatroom_request_head *head)
+{
+    request->head.target = cr_request_copy(request, head->target);
+    request->head.source_ip = request->info.source_ip;
+    request->info.head = &request->head;
+    return request->head.target.bytes && copy_headers(request, head);
+}
+
+static void keep_what_is_borrowed(chatroom_request *request)
+{
+    const struct chatroom_request_head *head = request->info.head;
+
     if (request->body_kept)
         return;
     request->body_kept = true;
     request->body = cr_request_copy(request, request->body);
-    request->body_lost = !request->body.bytes;
+    request->body_lost = !request->body.bytes || (head && !copy_head(request, head));
 }
 
 void cr_defer(chatroom_request *request)
 {
     chatroom *c = request->c;
+    unsigned own_ms = request->route->options.timeout_ms;
+    uint64_t ms = own_ms > 0 ? own_ms : c->config.limits.handler_timeout_ms;
 
-    keep_body(request);
+    keep_what_is_borrowed(request);
     cr_request_forget_scan(request); /* what it found lay in the borrowed body */
-    request->info.head = NULL;
-    request->deadline_ns = c->now.mono_ns + (uint64_t)c->config.limits.handler_timeout_ms * 1000000;
+    request->deadline_ns = c->now.mono_ns + ms * 1000000;
     cr_commit_take_barrier(request);
     add(request);
 }
@@ -84,7 +113,7 @@ static void resumed(struct cr_inbox_node *node)
     if (request->state == CR_DEFERRED && result == CHATROOM_OK)
         cr_defer(request); /* put off once more */
     else
-        cr_commit(request, result);
+        request->ended(request, result);
 }
 
 void chatroom_request_resume(chatroom_request *request, chatroom_handler_fn *resume, void *arg)
@@ -109,22 +138,48 @@ static bool give_up(chatroom_request *request)
     request->abandoned = true;
     add(request);
     cr_request_drop(request);
-    cr_commit(other, CHATROOM_ETIMEDOUT);
+    request->ended(other, CHATROOM_ETIMEDOUT);
     return true;
 }
 
-bool cr_defer_expire(chatroom *c)
+static bool expire(chatroom *c, struct cr_route *route)
 {
     bool any = false;
 
-    while (c->deferred.first && c->deferred.first->deadline_ns <= c->now.mono_ns && give_up(c->deferred.first))
+    while (route->deferred.first && route->deferred.first->deadline_ns <= c->now.mono_ns &&
+           give_up(route->deferred.first))
         any = true;
     return any;
 }
 
+bool cr_defer_expire(chatroom *c)
+{
+    struct cr_map_node *node;
+    bool any;
+
+    if (c->deferred == 0)
+        return false;
+    any = expire(c, &c->authorizer);
+    for (node = cr_map_first(&c->routes); node; node = cr_map_next(node))
+        any |= expire(c, CR_CONTAINER(node, struct cr_route, node));
+    return any;
+}
+
+static uint64_t deadline_of(const struct cr_route *route)
+{
+    return route->deferred.first ? route->deferred.first->deadline_ns : CHATROOM_NEVER;
+}
+
 uint64_t cr_defer_deadline(const chatroom *c)
 {
-    return c->deferred.first ? c->deferred.first->deadline_ns : CHATROOM_NEVER;
+    uint64_t at = c->deferred > 0 ? deadline_of(&c->authorizer) : CHATROOM_NEVER;
+
+    for (struct cr_map_node *node = c->deferred > 0 ? cr_map_first(&c->routes) : NULL; node; node = cr_map_next(node)) {
+        uint64_t own = deadline_of(CR_CONTAINER(node, const struct cr_route, node));
+
+        at = own < at ? own : at;
+    }
+    return at;
 }
 
 void cr_defer_free_abandoned(chatroom *c)

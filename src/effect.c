@@ -5,6 +5,7 @@
 #include "names.h"
 #include "record.h"
 #include "rooms.h"
+#include "route.h"
 
 #include <chatroom/utf8.h>
 
@@ -126,17 +127,26 @@ int chatroom_request_reply(chatroom_request *request, chatroom_span text)
     return chatroom_request_reply_message(request, CHATROOM_TEXT_MESSAGE, text);
 }
 
+static bool is_there(const chatroom_request *request, chatroom_span connection_id)
+{
+    const chatroom_connection *connection = cr_connection_find(request->c, connection_id);
+
+    return connection && connection->open && connection->peer;
+}
+
 int chatroom_request_post(chatroom_request *request, chatroom_span connection_id, chatroom_span text)
 {
-    const chatroom_connection *to = cr_connection_find(request->c, connection_id);
-
-    if (!to || !to->open)
+    if (!cr_route_may(request, CHATROOM_MAY_POST, "post"))
+        return CHATROOM_EDENIED;
+    if (!is_there(request, connection_id))
         return CHATROOM_EGONE;
     return cr_request_send(request, connection_id, CHATROOM_TEXT_MESSAGE, text);
 }
 
 int chatroom_request_broadcast(chatroom_request *request, chatroom_span text)
 {
+    if (!cr_route_may(request, CHATROOM_MAY_POST, "broadcast"))
+        return CHATROOM_EDENIED;
     return add_message(request, CR_BROADCAST, NULL, CHATROOM_TEXT_MESSAGE, text, chatroom_bytes(NULL, 0));
 }
 
@@ -154,6 +164,8 @@ int chatroom_request_tell(chatroom_request *request, chatroom_span room_name, ch
 {
     struct cr_room *room = expected_room(request->c, room_name);
 
+    if (!cr_route_may(request, CHATROOM_MAY_POST, "tell"))
+        return CHATROOM_EDENIED;
     if (!room)
         return CHATROOM_ENOENT;
     return add_message(request, CR_TELL, room, CHATROOM_TEXT_MESSAGE, text, chatroom_bytes(NULL, 0));
@@ -184,6 +196,29 @@ int chatroom_request_close(chatroom_request *request, uint16_t code, chatroom_sp
     return cr_close_is_valid(code, reason) ? cr_request_end_connection(request, code, reason) : CHATROOM_EINVAL;
 }
 
+int chatroom_request_disconnect(chatroom_request *request, chatroom_span connection_id, uint16_t code,
+                                chatroom_span reason)
+{
+    chatroom_span whom, copy;
+    struct cr_effect *effect;
+
+    if (!cr_route_may(request, CHATROOM_MAY_DISCONNECT, "disconnect"))
+        return CHATROOM_EDENIED;
+    if (!cr_close_is_valid(code, reason))
+        return CHATROOM_EINVAL;
+    if (!is_there(request, connection_id))
+        return CHATROOM_EGONE;
+    whom = cr_request_copy(request, connection_id);
+    copy = cr_request_copy(request, reason);
+    effect = whom.bytes && copy.bytes ? add(request, CR_CLOSE) : NULL;
+    if (!effect)
+        return CHATROOM_ENOMEM;
+    effect->code = code;
+    effect->text = copy;
+    effect->once = whom;
+    return CHATROOM_OK;
+}
+
 static bool name_is_valid(chatroom_span name)
 {
     return name.size > 0 && name.size <= CHATROOM_NAME_BYTES && chatroom_utf8_valid(name);
@@ -197,6 +232,8 @@ int chatroom_request_set_name(chatroom_request *request, chatroom_span name)
     char *copy;
     int result;
 
+    if (!cr_route_may(request, CHATROOM_MAY_NAME, "name"))
+        return CHATROOM_EDENIED;
     if (!name_is_valid(name) || !connection || request->stored)
         return CHATROOM_EINVAL;
     result = cr_name_take(c, &c->session_claims, name, connection->name, connection->name_size, &copy);
@@ -235,6 +272,8 @@ int chatroom_request_create_room(chatroom_request *request, chatroom_span name)
     struct cr_effect *effect;
     int result;
 
+    if (!cr_route_may(request, CHATROOM_MAY_CREATE, "create"))
+        return CHATROOM_EDENIED;
     if (expected_room(request->c, name))
         return CHATROOM_EEXIST;
     result = get_room(request, name, &room);
@@ -293,12 +332,20 @@ static int add_join(chatroom_request *request, struct cr_room *room)
     return CHATROOM_OK;
 }
 
+static bool may_join(const chatroom_request *request, chatroom_span name)
+{
+    return cr_route_may(request, CHATROOM_MAY_JOIN, "join") &&
+           (expected_room(request->c, name) || cr_route_may(request, CHATROOM_MAY_CREATE, "create"));
+}
+
 int chatroom_request_join(chatroom_request *request, chatroom_span name)
 {
     const struct chatroom_limits *limits = &request->c->config.limits;
     struct cr_room *room;
     int result;
 
+    if (!may_join(request, name))
+        return CHATROOM_EDENIED;
     if (!request->connection || request->info.event == CHATROOM_DISCONNECT)
         return CHATROOM_EGONE;
     result = get_room(request, name, &room);
@@ -324,6 +371,8 @@ int chatroom_request_leave(chatroom_request *request, chatroom_span name)
     struct cr_room *room = cr_rooms_find(request->c, name);
     struct cr_effect *effect;
 
+    if (!cr_route_may(request, CHATROOM_MAY_JOIN, "leave"))
+        return CHATROOM_EDENIED;
     if (request->stored)
         return CHATROOM_EINVAL;
     if (!room || !request->connection || !cr_request_will_be_in(request, room))
@@ -341,6 +390,8 @@ int chatroom_request_delete_room(chatroom_request *request, chatroom_span name)
     struct cr_room *room = expected_room(request->c, name);
     struct cr_effect *effect;
 
+    if (!cr_route_may(request, CHATROOM_MAY_DELETE, "delete"))
+        return CHATROOM_EDENIED;
     if (request->stored)
         return CHATROOM_EINVAL;
     if (!room)
@@ -433,6 +484,8 @@ int chatroom_request_publish(chatroom_request *request, chatroom_span room, chat
 {
     struct chatroom_entry entry = {.author = chatroom_request_session_name(request), .id = id, .payload = payload};
 
+    if (!cr_route_may(request, CHATROOM_MAY_PUBLISH, "publish"))
+        return CHATROOM_EDENIED;
     return append(request, room, &entry, false);
 }
 
@@ -441,6 +494,8 @@ int chatroom_request_history(chatroom_request *request, chatroom_span room_name,
 {
     struct cr_room *room = expected_room(request->c, room_name);
 
+    if (!cr_route_may(request, CHATROOM_MAY_READ, "read"))
+        return CHATROOM_EDENIED;
     if (!query || !then || request->stored || request->history.room)
         return CHATROOM_EINVAL;
     if (!room)

@@ -42,6 +42,7 @@ static void send_to_each(const chatroom *c, chatroom_frame *frame)
 
 void cr_everyone_send(chatroom *c, chatroom_frame *frame)
 {
+    c->counters.messages += c->open_count;
     if (!has_groups(c))
         send_to_each(c, frame);
     else if (c->everyone)

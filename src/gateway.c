@@ -1,9 +1,12 @@
 #include "gateway.h"
 
 #include "activity.h"
+#include "api.h"
 #include "commit.h"
 #include "connection.h"
+#include "count.h"
 #include "defer.h"
+#include "keys.h"
 #include "memory.h"
 #include "request.h"
 #include "route.h"
@@ -12,78 +15,126 @@ static const uint64_t second_ns = 1000000000;
 
 /* ---- calling handlers ---- */
 
-static void run(chatroom_request *request, const struct cr_route *route)
+/* Nothing that was borrowed is looked at any more. */
+static void finish(chatroom_request *request, int result)
 {
-    int result = CHATROOM_OK;
-
-    if (route) {
-        request->info.route_key = chatroom_bytes(route->key, route->key_size);
-        result = route->handler(request, route->arg);
-    }
-    if (request->state == CR_DEFERRED && result == CHATROOM_OK) {
-        cr_defer(request);
-        return;
-    }
-    request->state = CR_RUNNING;
-    request->body = chatroom_bytes(NULL, 0); /* borrowed until here */
+    request->body = chatroom_bytes(NULL, 0);
     cr_request_forget_scan(request);
     request->info.head = NULL;
     cr_commit(request, result);
 }
 
+static void ended(chatroom_request *request, int result)
+{
+    cr_count_answer(request, result);
+    finish(request, result);
+}
+
+static void call(chatroom_request *request, struct cr_route *route,
+                 void (*ended)(chatroom_request *request, int result))
+{
+    int result;
+
+    request->route = route;
+    request->ended = ended;
+    request->asked_ns = request->c->now.mono_ns;
+    result = route->handler(request, route->arg);
+    if (request->state == CR_DEFERRED && result == CHATROOM_OK) {
+        cr_defer(request);
+        return;
+    }
+    request->state = CR_RUNNING;
+    ended(request, result);
+}
+
+static void run(chatroom_request *request, struct cr_route *route)
+{
+    if (!route) {
+        finish(request, CHATROOM_OK);
+        return;
+    }
+    request->info.route_key = chatroom_bytes(route->key, route->key_size);
+    request->info.two_way = route->options.two_way;
+    call(request, route, ended);
+}
+
+/* Refused before a handler was asked. */
+static void reject(chatroom_request *request, int result, const char *why)
+{
+    request->detail = chatroom_str(why);
+    cr_count_rejected(request);
+    finish(request, result);
+}
+
 /* ---- opening ---- */
 
-static chatroom_span path_of(chatroom_span target)
+static void reject_connect(chatroom_request *request, uint16_t status, int result, const char *why)
 {
-    const char *query = target.size > 0 ? memchr(target.bytes, '?', target.size) : NULL;
-
-    return query ? chatroom_bytes(target.bytes, (size_t)(query - target.bytes)) : target;
+    request->status = status;
+    reject(request, result, why);
 }
 
-static bool is_our_stage(const chatroom *c, chatroom_span target)
+static void ask_connect(chatroom_request *request)
 {
-    chatroom_span path = path_of(target);
+    chatroom *c = request->c;
+    uint16_t status = cr_keys_admit(c, request);
 
-    if (!c->stage)
-        return true;
-    return path.size > 0 && path.bytes[0] == '/' &&
-           chatroom_span_equal(chatroom_bytes(path.bytes + 1, path.size - 1), chatroom_str(c->stage));
+    if (status > 0) {
+        reject_connect(request, status, CHATROOM_EACCES, "The API key is missing, unknown or used up.");
+        return;
+    }
+    if (c->on_connect)
+        cr_count_connect(request, c->on_connect);
+    run(request, c->on_connect);
 }
 
-static char lower(char octet)
+/* What went wrong with it is not the client's business; what it says of the client is. */
+static void authorized(chatroom_request *request, int result)
 {
-    return octet >= 'A' && octet <= 'Z' ? (char)(octet - 'A' + 'a') : octet;
+    bool told = request->status >= 300;
+
+    request->route = NULL;
+    if (result == CHATROOM_OK)
+        ask_connect(request);
+    else if (result == CHATROOM_ETIMEDOUT || result == CHATROOM_EFAILED)
+        reject_connect(request, told ? request->status : 500, result, "The authorizer failed.");
+    else
+        reject_connect(request, told ? request->status : 0, result, "The authorizer refused.");
 }
 
-static bool is_named(chatroom_span name, const char *wanted)
+static void start_connect(chatroom_request *request, const struct chatroom_request_head *head, bool ours)
 {
-    for (size_t i = 0; i < name.size; i++)
-        if (lower(name.bytes[i]) != wanted[i]) /* the NUL at its end ends a longer name */
-            return false;
-    return wanted[name.size] == '\0';
-}
-
-static chatroom_span user_agent(const struct chatroom_request_head *head)
-{
-    for (size_t i = 0; i < head->header_count; i++)
-        if (is_named(head->headers[i].name, "user-agent"))
-            return head->headers[i].value;
-    return chatroom_bytes(NULL, 0);
-}
-
-static void start_connect(chatroom_request *request, const struct chatroom_request_head *head)
-{
-    const chatroom *c = request->c;
+    chatroom *c = request->c;
 
     request->info.route_key = chatroom_str("$connect");
     request->info.head = head;
-    if (is_our_stage(c, head->target)) {
-        run(request, cr_route_find(c, request->info.route_key));
-        return;
-    }
-    request->info.head = NULL;
-    request->status = c->config.limits.unknown_stage_status;
-    cr_commit(request, CHATROOM_ENOENT);
+    if (!ours)
+        reject_connect(request, c->config.limits.unknown_stage_status, CHATROOM_ENOENT, "There is no such stage.");
+    else if (!cr_route_throttle(c, c->on_connect))
+        reject_connect(request, 429, CHATROOM_ELIMIT, "The throttle of the stage or of $connect is closed.");
+    else if (c->authorizer.handler)
+        call(request, &c->authorizer, authorized);
+    else
+        ask_connect(request);
+}
+
+static bool is_ours(const struct cr_place *place)
+{
+    return place->any || place->rest.size == 0 || chatroom_span_equal(place->rest, chatroom_str("/"));
+}
+
+static chatroom_connection *make(chatroom *c, void *peer, const struct chatroom_request_head *head,
+                                 const struct cr_place *place)
+{
+    const struct cr_session_record record = {
+        .connected_at_ms = c->now.wall_ms,
+        .source_ip = head->source_ip,
+        .user_agent = cr_api_header(head, "user-agent"),
+        .domain = place->domain,
+        .path = place->path,
+    };
+
+    return cr_connection_new(c, peer, &record);
 }
 
 int chatroom_transport_opening(chatroom_transport_port *port, void *peer, const struct chatroom_request_head *head,
@@ -92,12 +143,15 @@ int chatroom_transport_opening(chatroom_transport_port *port, void *peer, const 
     chatroom *c = port->c;
     chatroom_connection *connection;
     chatroom_request *request;
+    struct cr_place place;
+    bool ours;
 
     if (c->stopping || c->dying)
         return CHATROOM_ECLOSED;
     if (c->connections.count >= c->config.limits.connections)
         return CHATROOM_EAGAIN;
-    connection = cr_connection_new(c, peer, head->source_ip, user_agent(head));
+    ours = cr_api_place(c, head, &place) && is_ours(&place);
+    connection = make(c, peer, head, &place);
     if (!connection)
         return CHATROOM_ENOMEM;
     request = cr_request_new(c, connection, CHATROOM_CONNECT);
@@ -107,7 +161,7 @@ int chatroom_transport_opening(chatroom_transport_port *port, void *peer, const 
         return CHATROOM_ENOMEM;
     }
     *ret_connection = connection;
-    start_connect(request, head);
+    start_connect(request, head, ours);
     return CHATROOM_OK;
 }
 
@@ -196,19 +250,43 @@ static void hold(chatroom_connection *connection, enum chatroom_message_kind kin
 }
 
 /* API Gateway's answer to a message without a route is "Forbidden". */
-static int select_route(chatroom_request *request, const struct cr_route **ret_route)
+static int select_route(chatroom_request *request, struct cr_route **ret_route, const char **ret_why)
 {
     int result = cr_route_select(request, ret_route);
 
-    if (result == CHATROOM_OK && !*ret_route)
-        result = CHATROOM_EACCES;
-    return result == CHATROOM_OK ? cr_route_admit(request->connection, *ret_route) : result;
+    *ret_why = "";
+    if (result != CHATROOM_OK)
+        return result;
+    *ret_why = "No route has the key that the message selects, and there is no $default.";
+    if (!*ret_route)
+        return CHATROOM_EACCES;
+    request->info.route_key = chatroom_bytes((*ret_route)->key, (*ret_route)->key_size);
+    *ret_why = "The throttle of the stage or of the route is closed.";
+    if (!cr_route_throttle(request->c, *ret_route))
+        return CHATROOM_ELIMIT;
+    *ret_why = "The connection uses the route too often.";
+    return cr_route_admit(request->connection, *ret_route);
+}
+
+static bool is_valid(chatroom_request *request, const struct cr_route *route)
+{
+    struct chatroom_error error = {0};
+    const struct chatroom_route_options *options = &route->options;
+
+    if (!options->validate || options->validate(options->validate_arg, request->body, &error) == CHATROOM_OK)
+        return true;
+    request->route = NULL;
+    request->detail = cr_request_copy(request, chatroom_str(error.text));
+    cr_count_rejected(request);
+    finish(request, CHATROOM_EBODY);
+    return false;
 }
 
 static void start(chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
 {
     chatroom_request *request = cr_request_new(connection->c, connection, CHATROOM_MESSAGE);
-    const struct cr_route *route = NULL;
+    struct cr_route *route = NULL;
+    const char *why;
     int result;
 
     if (!request) {
@@ -219,13 +297,12 @@ static void start(chatroom_connection *connection, enum chatroom_message_kind ki
     request->body = message;
     request->held_bytes = message.size;
     connection->c->held_bytes += message.size;
-    result = select_route(request, &route);
-    if (result == CHATROOM_OK) {
+    connection->c->counters.messages++;
+    result = select_route(request, &route, &why);
+    if (result != CHATROOM_OK)
+        reject(request, result, why);
+    else if (is_valid(request, route))
         run(request, route);
-    } else {
-        request->body = chatroom_bytes(NULL, 0);
-        cr_commit(request, result);
-    }
 }
 
 static bool may_hold(const chatroom_connection *connection, size_t size)
@@ -327,7 +404,7 @@ static bool start_disconnect(chatroom_connection *connection)
     request->info.close_code = connection->end.code;
     request->info.close_reason = chatroom_bytes(connection->end.reason, connection->end.reason_size);
     request->info.cause = (enum chatroom_cause)connection->end.cause;
-    run(request, cr_route_find(connection->c, request->info.route_key));
+    run(request, connection->c->on_disconnect);
     return true;
 }
 

@@ -24,3 +24,19 @@ void cr_id_next(struct cr_id_source *source, char ret_id[CR_ID_SIZE])
     words[1] = chatroom_hash(source->key, number, sizeof number);
     cr_id_encode((const uint8_t *)words, ret_id);
 }
+
+/* Its partner in the alphabet, two by two. */
+static char partner(char c)
+{
+    if (c == '-' || c == '_')
+        return c == '-' ? '_' : '-';
+    if (c >= '0' && c <= '9')
+        return (char)(((c - '0') ^ 1) + '0');
+    return c >= 'a' ? (char)(((c - 'a') ^ 1) + 'a') : (char)(((c - 'A') ^ 1) + 'A');
+}
+
+void cr_id_beside(const char id[CR_ID_SIZE], char ret_id[CR_ID_SIZE])
+{
+    memcpy(ret_id, id, CR_ID_SIZE);
+    ret_id[0] = partner(id[0]);
+}

@@ -17,6 +17,9 @@ struct cr_id_source {
 
 void cr_id_next(struct cr_id_source *source, char ret_id[CR_ID_SIZE]);
 
+/* Another one, as unlikely to be anything else's: for what belongs to the first and needs an id as well. */
+void cr_id_beside(const char id[CR_ID_SIZE], char ret_id[CR_ID_SIZE]);
+
 void cr_id_encode(const uint8_t bytes[CR_ID_BYTES], char ret_id[CR_ID_SIZE]);
 
 #endif

@@ -1,9 +1,12 @@
 #include "activity.h"
+#include "api.h"
 #include "commit.h"
 #include "connection.h"
 #include "defer.h"
 #include "everyone.h"
+#include "expression.h"
 #include "gateway.h"
+#include "keys.h"
 #include "memory.h"
 #include "names.h"
 #include "request.h"
@@ -42,17 +45,6 @@ static bool is_word(const char *text, size_t most)
     return size > 0 && size <= most;
 }
 
-static const char body_prefix[] = "$request.body.";
-
-static const char *selected_field(const char *expression)
-{
-    size_t size = sizeof body_prefix - 1;
-
-    if (!expression)
-        return "action";
-    return strlen(expression) > size && memcmp(expression, body_prefix, size) == 0 ? expression + size : "";
-}
-
 static int check(const struct chatroom_config *config, struct chatroom_error *error)
 {
     const struct chatroom_limits *limits = &config->limits;
@@ -66,8 +58,8 @@ static int check(const struct chatroom_config *config, struct chatroom_error *er
     if (config->stage && !is_word(config->stage, STAGE_MOST))
         return chatroom_error_set(error, CHATROOM_EINVAL,
                                   "A stage has 1 to 128 letters, digits, hyphens and underscores.");
-    if (!is_word(selected_field(config->route_selection), 64))
-        return chatroom_error_set(error, CHATROOM_EINVAL, "The route selection expression must be $request.body.NAME.");
+    if (config->per_second > 0 && config->burst == 0)
+        return chatroom_error_set(error, CHATROOM_EINVAL, "A rate needs a burst: nothing would get through.");
     if (limits->message_bytes == 0 || limits->history_entries == 0 || limits->history_pages == 0 ||
         limits->held_messages == 0)
         return chatroom_error_set(error, CHATROOM_EINVAL,
@@ -94,27 +86,40 @@ static void copy_tables(chatroom *c)
 
 static int take_random(chatroom *c)
 {
-    uint8_t keys[3][16];
+    uint8_t keys[5][16];
     int result = c->config.random(c->config.random_arg, keys, sizeof keys);
 
     memcpy(c->ids.key, keys[0], sizeof keys[0]);
     memcpy(c->rooms.key, keys[1], sizeof keys[1]);
     memcpy(c->connections.key, keys[2], sizeof keys[2]);
+    memcpy(c->facts.key, keys[3], sizeof keys[3]);
+    memcpy(c->routes.key, keys[4], sizeof keys[4]);
     return result;
 }
 
-static int set_up(chatroom *c)
+static int compile_selection(chatroom *c, struct chatroom_error *error)
 {
-    const struct chatroom_config *config = &c->config;
+    const char *text = c->config.route_selection ? c->config.route_selection : "$request.body.action";
+    chatroom_span field;
+    int result = cr_expression_compile(&c->alloc, chatroom_str(text), &c->selection, error);
 
-    c->rooms.alloc = c->connections.alloc = &c->alloc;
+    if (result == CHATROOM_OK && cr_expression_is_member(c->selection, &field))
+        c->selection_field = field.bytes;
+    return result;
+}
+
+static int set_up(chatroom *c, struct chatroom_error *error)
+{
+    int result;
+
+    c->rooms.alloc = c->connections.alloc = c->facts.alloc = c->routes.alloc = &c->alloc;
     c->store_port.c = c->transport_port.c = c;
     c->write_entry = cr_text_payload;
     c->write_refusal = cr_text_gateway_refusal;
-    if (config->stage && !(c->stage = cr_copy(&c->alloc, chatroom_str(config->stage))))
-        return CHATROOM_ENOMEM;
-    c->route_field = cr_copy(&c->alloc, chatroom_str(selected_field(config->route_selection)));
-    return c->route_field ? take_random(c) : CHATROOM_ENOMEM;
+    result = take_random(c);
+    if (result == CHATROOM_OK)
+        result = cr_api_init(c, &c->config);
+    return result == CHATROOM_OK ? compile_selection(c, error) : result;
 }
 
 /* The store first: until it is closed, its threads complete tickets and wake the transport. */
@@ -156,10 +161,12 @@ int chatroom_new(const struct chatroom_config *given, chatroom **ret_chatroom, s
     c->store = config.store;
     c->transport = config.transport;
     copy_tables(c);
-    result = set_up(c);
+    if (error)
+        memset(error, 0, sizeof *error);
+    result = set_up(c, error);
     if (result != CHATROOM_OK) {
         chatroom_free(c);
-        return chatroom_error_set(error, result, chatroom_strerror(result));
+        return error && error->text[0] ? result : chatroom_error_set(error, result, chatroom_strerror(result));
     }
     *ret_chatroom = c;
     return CHATROOM_OK;
@@ -175,6 +182,62 @@ void chatroom_set_refusal(chatroom *c, chatroom_refusal_fn *write, void *arg)
 {
     c->write_refusal = write ? write : cr_text_gateway_refusal;
     c->write_refusal_arg = arg;
+}
+
+/* ---- sources ---- */
+
+int chatroom_add_source(chatroom *c, const struct chatroom_source_ops *ops, void *self)
+{
+    struct cr_source *source = c->started ? NULL : cr_new(&c->alloc, sizeof *source);
+
+    if (!source || !c->transport.ops->watch) {
+        cr_free(&c->alloc, source, sizeof *source);
+        ops->close(self);
+        return c->started || source ? CHATROOM_EINVAL : CHATROOM_ENOMEM;
+    }
+    memcpy(&source->ops, ops, ops->size < sizeof source->ops ? ops->size : sizeof source->ops);
+    source->self = self;
+    source->next = c->sources;
+    c->sources = source;
+    return CHATROOM_OK;
+}
+
+static int watch_sources(chatroom *c)
+{
+    int result = CHATROOM_OK;
+
+    for (struct cr_source *source = c->sources; source && result == CHATROOM_OK; source = source->next)
+        result = c->transport.ops->watch(c->transport.self, source->ops.fd(source->self));
+    return result;
+}
+
+static void step_sources(chatroom *c)
+{
+    for (struct cr_source *source = c->sources; source; source = source->next)
+        source->ops.step(source->self, c->now);
+}
+
+static uint64_t sources_deadline(const chatroom *c)
+{
+    uint64_t at = CHATROOM_NEVER;
+
+    for (struct cr_source *source = c->sources; source; source = source->next) {
+        uint64_t own = source->ops.deadline ? source->ops.deadline(source->self) : CHATROOM_NEVER;
+
+        at = own < at ? own : at;
+    }
+    return at;
+}
+
+static void close_sources(chatroom *c)
+{
+    while (c->sources) {
+        struct cr_source *source = c->sources;
+
+        c->sources = source->next;
+        source->ops.close(source->self);
+        cr_free(&c->alloc, source, sizeof *source);
+    }
 }
 
 /* ---- starting ---- */
@@ -259,6 +322,8 @@ int chatroom_start(chatroom *c, struct chatroom_now now, struct chatroom_error *
         cr_map_sort(&c->rooms, by_creation);
         result = c->transport.ops->open(c->transport.self, &c->transport_port, error);
     }
+    if (result == CHATROOM_OK)
+        result = watch_sources(c);
     c->running = result == CHATROOM_OK;
     if (result != CHATROOM_OK && error->text[0] == '\0')
         chatroom_error_set(error, result, chatroom_strerror(result));
@@ -357,6 +422,7 @@ int chatroom_step(chatroom *c, struct chatroom_now now)
     cr_defer_expire(c);
     cr_connections_resume(c);
     cr_activity_sweep(c);
+    step_sources(c);
     finished = take_turns(c);
     flush_transport(c);
     c->unfinished = !cr_inbox_sleep(&c->inbox) || !finished;
@@ -380,6 +446,7 @@ uint64_t chatroom_deadline(const chatroom *c)
 
     if (!c->running || c->unfinished)
         return 0;
+    at = earlier(at, sources_deadline(c));
     if (c->transport.ops->deadline)
         at = earlier(at, c->transport.ops->deadline(c->transport.self));
     if (c->due_since_ns > 0)
@@ -471,6 +538,7 @@ void chatroom_free(chatroom *c)
     if (!c)
         return;
     c->dying = true;
+    close_sources(c);
     leave_transport(c);
     close_backends(&c->store, &c->transport);
     cr_inbox_take(&c->inbox);
@@ -479,12 +547,12 @@ void chatroom_free(chatroom *c)
     free_connections(c);
     cr_rooms_free(c);
     cr_routes_free(c);
+    cr_keys_free(c);
     cr_names_fini(c);
     cr_activity_free_spares(c);
     alloc = c->alloc;
     cr_free(&alloc, c->scratch, c->scratch_size);
-    cr_free(&alloc, c->stage, c->stage ? strlen(c->stage) + 1 : 0);
-    cr_free(&alloc, c->route_field, c->route_field ? strlen(c->route_field) + 1 : 0);
+    cr_api_fini(c);
     cr_free(&alloc, c, sizeof *c);
 }
 

@@ -1,6 +1,9 @@
 #include "record.h"
 
-enum { VERSION = 1 };
+enum {
+    VERSION = 1,
+    SESSION_VERSION = 2, /* 1 had no domain, path and authorizer, and is read as one that has none */
+};
 
 /* ---- fields ---- */
 
@@ -45,19 +48,31 @@ static bool get_span(chatroom_span *from, chatroom_span *ret_span)
     return true;
 }
 
-static bool get_head(chatroom_span *from, int64_t *ret_time_ms)
+static bool get_version(chatroom_span *from, uint64_t most, uint64_t *ret_version, int64_t *ret_time_ms)
 {
-    uint64_t version, time_ms;
+    uint64_t time_ms;
 
-    if (!get(from, 1, &version) || version != VERSION || !get(from, 8, &time_ms))
+    if (!get(from, 1, ret_version) || *ret_version < VERSION || *ret_version > most || !get(from, 8, &time_ms))
         return false;
     *ret_time_ms = (int64_t)time_ms;
     return true;
 }
 
+static bool get_head(chatroom_span *from, int64_t *ret_time_ms)
+{
+    uint64_t version;
+
+    return get_version(from, VERSION, &version, ret_time_ms);
+}
+
+static uint8_t *put_version(uint8_t *at, uint64_t version, int64_t time_ms)
+{
+    return put(put(at, version, 1), (uint64_t)time_ms, 8);
+}
+
 static uint8_t *put_head(uint8_t *at, int64_t time_ms)
 {
-    return put(put(at, VERSION, 1), (uint64_t)time_ms, 8);
+    return put_version(at, VERSION, time_ms);
 }
 
 /* ---- entries ---- */
@@ -93,7 +108,8 @@ int cr_entry_decode(chatroom_span value, struct chatroom_entry *ret_entry)
 
 size_t cr_session_size(const struct cr_session_record *session, cr_rooms_fn *rooms, void *arg)
 {
-    size_t size = 1 + 8 + 4 + session->source_ip.size + 4 + session->user_agent.size + 4 + session->name.size;
+    size_t size = 1 + 8 + 6 * 4 + session->source_ip.size + session->user_agent.size + session->name.size +
+                  session->domain.size + session->path.size + session->authorizer.size;
     chatroom_span room;
 
     for (size_t n = 0; rooms(arg, n, &room); n++)
@@ -103,21 +119,35 @@ size_t cr_session_size(const struct cr_session_record *session, cr_rooms_fn *roo
 
 void cr_session_encode(const struct cr_session_record *session, cr_rooms_fn *rooms, void *arg, void *ret_bytes)
 {
-    uint8_t *at = put_head(ret_bytes, session->connected_at_ms);
+    uint8_t *at = put_version(ret_bytes, SESSION_VERSION, session->connected_at_ms);
     chatroom_span room;
 
     at = put_span(at, session->source_ip);
     at = put_span(at, session->user_agent);
+    at = put_span(at, session->domain);
+    at = put_span(at, session->path);
+    at = put_span(at, session->authorizer);
     at = put_span(at, session->name);
     for (size_t n = 0; rooms(arg, n, &room); n++)
         at = put_span(at, room);
 }
 
+static bool get_facts(chatroom_span *from, struct cr_session_record *session)
+{
+    return get_span(from, &session->domain) && get_span(from, &session->path) && get_span(from, &session->authorizer) &&
+           session->domain.size <= CR_DOMAIN_MOST && session->path.size <= CR_PATH_MOST &&
+           session->authorizer.size <= CR_AUTHORIZER_MOST;
+}
+
 int cr_session_decode(chatroom_span value, struct cr_session_record *ret_session)
 {
-    bool whole = get_head(&value, &ret_session->connected_at_ms) && get_span(&value, &ret_session->source_ip) &&
-                 get_span(&value, &ret_session->user_agent) && get_span(&value, &ret_session->name);
+    uint64_t version = 0;
+    bool whole;
 
+    memset(ret_session, 0, sizeof *ret_session);
+    whole = get_version(&value, SESSION_VERSION, &version, &ret_session->connected_at_ms) &&
+            get_span(&value, &ret_session->source_ip) && get_span(&value, &ret_session->user_agent) &&
+            (version < SESSION_VERSION || get_facts(&value, ret_session)) && get_span(&value, &ret_session->name);
     ret_session->rooms = value;
     return whole ? CHATROOM_OK : CHATROOM_ECORRUPT;
 }

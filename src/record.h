@@ -8,6 +8,10 @@
 #include <chatroom/room.h>
 #include <chatroom/store.h>
 
+#define CR_DOMAIN_MOST     261 /* bytes: a name of 255, and a port */
+#define CR_PATH_MOST       300 /* as API Gateway's mapping keys */
+#define CR_AUTHORIZER_MOST 8192
+
 /* time_ms, author, id and payload of an entry; the store knows its room and seq. */
 size_t cr_entry_size(const struct chatroom_entry *entry);
 void cr_entry_encode(const struct chatroom_entry *entry, void *ret_bytes);
@@ -27,6 +31,7 @@ struct cr_session_record {
     chatroom_span source_ip;
     chatroom_span user_agent;
     chatroom_span name;
+    chatroom_span domain, path, authorizer; /* facts.h */
     chatroom_span rooms; /* decoding: the encoded list, for cr_session_next_room() */
 };
 

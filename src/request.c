@@ -1,12 +1,20 @@
 #include "request.h"
 
 #include "activity.h"
+#include "facts.h"
 #include "memory.h"
 #include "rooms.h"
 
 enum { CHUNK = 4096, ALIGN = 16 };
 
 /* ---- life ---- */
+
+static void describe_facts(chatroom_request *request, const struct cr_facts *facts)
+{
+    request->info.domain_name = cr_facts_domain(facts);
+    request->info.domain_path = cr_facts_path(facts);
+    request->info.authorizer = cr_facts_authorizer(facts);
+}
 
 static void describe(chatroom_request *request, chatroom_connection *connection)
 {
@@ -15,8 +23,14 @@ static void describe(chatroom_request *request, chatroom_connection *connection)
     info->request_id = chatroom_bytes(request->request_id, CR_ID_SIZE);
     info->route_key = chatroom_str("");
     info->time_ms = request->c->now.wall_ms;
+    info->api = &request->c->api;
+    if (info->event == CHATROOM_MESSAGE) {
+        cr_id_beside(request->request_id, request->message_id);
+        info->message_id = chatroom_bytes(request->message_id, CR_ID_SIZE);
+    }
     if (!connection)
         return;
+    describe_facts(request, connection->facts);
     info->connection_id = cr_connection_id(connection);
     info->source_ip = cr_connection_source(connection);
     info->user_agent = cr_connection_agent(connection);
@@ -78,6 +92,9 @@ chatroom_request *cr_request_stand_in(chatroom_request *request)
     memcpy(other->request_id, request->request_id, CR_ID_SIZE);
     describe(other, connection);
     other->info.route_key = request->info.route_key;
+    other->info.time_ms = request->info.time_ms;
+    other->route = request->route;
+    other->asked_ns = request->asked_ns;
     while (*link != request)
         link = &(*link)->next;
     *link = other;
@@ -180,10 +197,15 @@ static const struct cr_scan *scan(chatroom_request *request)
     if (scan->of == request)
         return scan;
     scan->of = request;
-    scan->is_object =
-        chatroom_json_scan(request->body, &value, scan->members, CR_MEMBERS, &scan->count) == CHATROOM_OK &&
-        value.type == CHATROOM_JSON_OBJECT;
+    scan->is_json =
+        chatroom_json_scan(request->body, &value, scan->members, CR_MEMBERS, &scan->count) == CHATROOM_OK;
+    scan->is_object = scan->is_json && value.type == CHATROOM_JSON_OBJECT;
     return scan;
+}
+
+bool cr_request_is_json(chatroom_request *request)
+{
+    return scan(request)->is_json;
 }
 
 void cr_request_forget_scan(const chatroom_request *request)
@@ -281,6 +303,62 @@ chatroom_span chatroom_request_session_room(const chatroom_request *request, siz
 }
 
 /* ---- the answer ---- */
+
+static char *put(char *at, chatroom_span text)
+{
+    if (text.size > 0)
+        memcpy(at, text.bytes, text.size);
+    return at + text.size;
+}
+
+int chatroom_request_callback_url(chatroom_request *request, chatroom_span *ret_url)
+{
+    const struct chatroom_request_info *info = &request->info;
+    chatroom_span scheme = chatroom_str(info->api->secure ? "https://" : "http://");
+    bool has_path = info->domain_path.size > 0;
+    char *url = chatroom_request_memory(request, scheme.size + info->domain_name.size + 1 + info->domain_path.size);
+    char *at = url;
+
+    if (!url)
+        return CHATROOM_ENOMEM;
+    at = put(at, scheme);
+    at = put(at, info->domain_name);
+    if (has_path)
+        at = put(put(at, chatroom_str("/")), info->domain_path);
+    *ret_url = chatroom_bytes(url, (size_t)(at - url));
+    return CHATROOM_OK;
+}
+
+int chatroom_request_authorize(chatroom_request *request, chatroom_span object)
+{
+    chatroom *c = request->c;
+    chatroom_connection *connection = request->connection;
+    struct chatroom_json_value value;
+    struct cr_facts *facts;
+    size_t count;
+    int result;
+
+    if (request->info.event != CHATROOM_CONNECT || request->stored)
+        return CHATROOM_EGONE;
+    if (object.size > CR_AUTHORIZER_MOST || chatroom_json_scan(object, &value, NULL, 0, &count) != CHATROOM_OK ||
+        value.type != CHATROOM_JSON_OBJECT)
+        return CHATROOM_EINVAL;
+    result = cr_facts_get(c, request->info.domain_name, request->info.domain_path, object, &facts);
+    if (result != CHATROOM_OK)
+        return result;
+    cr_facts_put(c, connection->facts);
+    connection->facts = facts;
+    describe_facts(request, facts);
+    return CHATROOM_OK;
+}
+
+int chatroom_request_usage_key(chatroom_request *request, chatroom_span key)
+{
+    if (request->info.event != CHATROOM_CONNECT)
+        return CHATROOM_EGONE;
+    request->usage_key = cr_request_copy(request, key);
+    return request->usage_key.bytes ? CHATROOM_OK : CHATROOM_ENOMEM;
+}
 
 void chatroom_request_status(chatroom_request *request, uint16_t status)
 {

@@ -39,6 +39,9 @@ chatroom_span cr_request_copy(chatroom_request *request, chatroom_span span);
 /* The body is not there any more, or stands elsewhere: what was found in it is not to be used again. */
 void cr_request_forget_scan(const chatroom_request *request);
 
+/* Whether the body is valid JSON. */
+bool cr_request_is_json(chatroom_request *request);
+
 /* Whether text is a value that was found in the message's body, which stands as it was scanned: it is valid JSON. */
 bool cr_request_has_scanned(const chatroom_request *request, chatroom_span text);
 

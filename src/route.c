@@ -1,89 +1,220 @@
 #include "route.h"
 
+#include "expression.h"
 #include "memory.h"
+#include "request.h"
 
-static const uint64_t minute_ns = 60000000000;
+static const uint64_t second_ns = 1000000000, minute_ns = 60000000000;
 
-/* A dozen routes at most: a walk is as good as a table. */
+/* ---- binding ---- */
+
 struct cr_route *cr_route_find(const chatroom *c, chatroom_span key)
 {
-    for (size_t i = 0; i < c->route_count; i++)
-        if (chatroom_span_equal(chatroom_bytes(c->routes[i].key, c->routes[i].key_size), key))
-            return &c->routes[i];
+    struct cr_map_node *node = cr_map_find(&c->routes, key);
+
+    return node ? CR_CONTAINER(node, struct cr_route, node) : NULL;
+}
+
+static void free_route(chatroom *c, struct cr_route *route)
+{
+    cr_free(&c->alloc, route->key, route->key_size + 1);
+    cr_free(&c->alloc, route, sizeof *route);
+}
+
+/* NULL: out of memory. */
+static struct cr_route *add(chatroom *c, const char *key)
+{
+    struct cr_route *route = cr_new(&c->alloc, sizeof *route);
+
+    if (!route)
+        return NULL;
+    route->key_size = strlen(key);
+    route->key = cr_copy(&c->alloc, chatroom_str(key));
+    route->index = cr_map_count(&c->routes);
+    if (route->key && cr_map_add(&c->routes, &route->node, chatroom_bytes(route->key, route->key_size)) == CHATROOM_OK)
+        return route;
+    free_route(c, route);
     return NULL;
+}
+
+static bool is_key(const char *key)
+{
+    static const char *const reserved[] = {"$connect", "$disconnect", "$default"};
+
+    if (*key != '$')
+        return *key && strlen(key) <= CR_ROUTE_KEY_MOST;
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (strcmp(key, reserved[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Options of a program that was compiled against an older header are shorter. */
+static bool read_options(const struct chatroom_route_options *given, struct chatroom_route_options *ret_options)
+{
+    *ret_options = (struct chatroom_route_options)CHATROOM_ROUTE_OPTIONS;
+    if (given && given->size < offsetof(struct chatroom_route_options, may) + sizeof given->may)
+        return false;
+    if (given)
+        memcpy(ret_options, given, given->size < sizeof *ret_options ? given->size : sizeof *ret_options);
+    if (ret_options->connection_per_minute > 0 && ret_options->connection_burst == 0)
+        ret_options->connection_burst = 1;
+    if (ret_options->per_second > 0 && ret_options->burst == 0)
+        ret_options->burst = ret_options->per_second;
+    return !(ret_options->may & ~(uint32_t)CHATROOM_MAY_ALL);
+}
+
+static void remember(chatroom *c, struct cr_route *route)
+{
+    if (strcmp(route->key, "$connect") == 0)
+        c->on_connect = route;
+    else if (strcmp(route->key, "$disconnect") == 0)
+        c->on_disconnect = route;
+    else if (strcmp(route->key, "$default") == 0)
+        c->on_default = route;
+}
+
+int chatroom_route_with(chatroom *c, const char *key, chatroom_handler_fn *handler, void *arg,
+                        const struct chatroom_route_options *given)
+{
+    struct chatroom_route_options options;
+    struct cr_route *route;
+
+    if (!c || !key || !is_key(key) || !handler || c->started || !read_options(given, &options))
+        return CHATROOM_EINVAL;
+    route = cr_route_find(c, chatroom_str(key));
+    if (!route)
+        route = add(c, key);
+    if (!route)
+        return CHATROOM_ENOMEM;
+    route->handler = handler;
+    route->arg = arg;
+    route->options = options;
+    remember(c, route);
+    return CHATROOM_OK;
 }
 
 int chatroom_route(chatroom *c, const char *key, chatroom_handler_fn *handler, void *arg)
 {
-    struct cr_route *route = key ? cr_route_find(c, chatroom_str(key)) : NULL, *routes;
-
-    if (!key || !*key || !handler || c->started)
-        return CHATROOM_EINVAL;
-    if (!route) {
-        routes = cr_reserve(&c->alloc, c->routes, &c->route_capacity, c->route_count + 1, sizeof *routes);
-        if (!routes)
-            return CHATROOM_ENOMEM;
-        c->routes = routes;
-        route = &routes[c->route_count];
-        memset(route, 0, sizeof *route);
-        route->key = cr_copy(&c->alloc, chatroom_str(key));
-        if (!route->key)
-            return CHATROOM_ENOMEM;
-        route->key_size = strlen(key);
-        c->route_count++;
-    }
-    route->handler = handler;
-    route->arg = arg;
-    return CHATROOM_OK;
+    return chatroom_route_with(c, key, handler, arg, NULL);
 }
 
-int chatroom_route_limit(chatroom *c, const char *key, unsigned per_minute, unsigned burst)
+int chatroom_authorizer(chatroom *c, chatroom_handler_fn *authorize, void *arg, unsigned timeout_ms)
 {
-    struct cr_route *route = key ? cr_route_find(c, chatroom_str(key)) : NULL;
-
-    if (!route)
-        return CHATROOM_ENOENT;
-    route->per_minute = per_minute;
-    route->burst = burst > 0 ? burst : 1;
+    if (!c || !authorize || c->started)
+        return CHATROOM_EINVAL;
+    c->authorizer.handler = authorize;
+    c->authorizer.arg = arg;
+    c->authorizer.options = (struct chatroom_route_options)CHATROOM_ROUTE_OPTIONS;
+    c->authorizer.options.timeout_ms = timeout_ms;
     return CHATROOM_OK;
 }
 
-int cr_route_select(chatroom_request *request, const struct cr_route **ret_route)
+void cr_routes_free(chatroom *c)
+{
+    struct cr_map_node *node;
+
+    while ((node = cr_map_first(&c->routes))) {
+        cr_map_remove(&c->routes, node);
+        free_route(c, CR_CONTAINER(node, struct cr_route, node));
+    }
+    cr_expression_free(c->selection);
+}
+
+/* ---- selecting ---- */
+
+/* Bytes NULL: it selects nothing, as what is not JSON. */
+static int select_by_expression(chatroom_request *request, char *buffer, chatroom_span *ret_key)
 {
     const chatroom *c = request->c;
-    const struct cr_route *route = NULL;
-    chatroom_span key;
-    int result = chatroom_request_text(request, c->route_field, &key);
+    int result = CHATROOM_EJSON;
 
-    if (result == CHATROOM_ENOMEM)
+    *ret_key = chatroom_bytes(NULL, 0);
+    if (cr_request_is_json(request))
+        result = cr_expression_evaluate(c->selection, request->body, buffer, CR_ROUTE_KEY_MOST, ret_key);
+    return result == CHATROOM_ENOMEM ? result : CHATROOM_OK;
+}
+
+static int select_by_member(chatroom_request *request, chatroom_span *ret_key)
+{
+    const char *name = request->c->selection_field;
+    struct chatroom_json_value value;
+    int result = chatroom_request_field(request, name, &value);
+
+    *ret_key = chatroom_bytes(NULL, 0);
+    if (result != CHATROOM_OK)
+        return CHATROOM_OK;
+    return chatroom_request_text(request, name, ret_key);
+}
+
+static int select_key(chatroom_request *request, char *buffer, chatroom_span *ret_key)
+{
+    int result = CHATROOM_ETYPE;
+
+    if (request->c->selection_field)
+        result = select_by_member(request, ret_key);
+    return result == CHATROOM_ETYPE ? select_by_expression(request, buffer, ret_key) : result;
+}
+
+int cr_route_select(chatroom_request *request, struct cr_route **ret_route)
+{
+    const chatroom *c = request->c;
+    char buffer[CR_ROUTE_KEY_MOST];
+    chatroom_span key;
+    int result = select_key(request, buffer, &key);
+
+    if (result != CHATROOM_OK)
         return result;
     /* A client does not get at $connect and its like by naming them. */
-    if (result == CHATROOM_OK && key.size > 0 && key.bytes[0] != '$')
-        route = cr_route_find(c, key);
-    *ret_route = route ? route : cr_route_find(c, chatroom_str("$default"));
+    *ret_route = key.size > 0 && key.bytes[0] != '$' ? cr_route_find(c, key) : NULL;
+    if (!*ret_route)
+        *ret_route = c->on_default;
     return CHATROOM_OK;
+}
+
+/* ---- limits ---- */
+
+static bool take(struct cr_bucket *bucket, uint64_t now_ns, unsigned per_second, unsigned burst)
+{
+    return per_second == 0 || cr_bucket_take(bucket, now_ns, 1, second_ns / per_second, burst);
+}
+
+bool cr_route_throttle(chatroom *c, struct cr_route *route)
+{
+    uint64_t now_ns = c->now.mono_ns;
+
+    return take(&c->throttle, now_ns, c->config.per_second, c->config.burst) &&
+           (!route || take(&route->throttle, now_ns, route->options.per_second, route->options.burst));
 }
 
 int cr_route_admit(chatroom_connection *connection, const struct cr_route *route)
 {
     chatroom *c = connection->c;
     struct cr_activity *activity = connection->activity;
+    unsigned per_minute = route->options.connection_per_minute;
 
-    if (route->per_minute == 0)
+    if (per_minute == 0)
         return CHATROOM_OK;
     if (!activity->routes)
-        activity->routes = cr_new(&c->alloc, c->route_count * sizeof *activity->routes);
+        activity->routes = cr_new(&c->alloc, cr_map_count(&c->routes) * sizeof *activity->routes);
     if (!activity->routes)
         return CHATROOM_ENOMEM;
-    return cr_bucket_take(&activity->routes[route - c->routes], c->now.mono_ns, 1, minute_ns / route->per_minute,
-                          route->burst)
+    return cr_bucket_take(&activity->routes[route->index], c->now.mono_ns, 1, minute_ns / per_minute,
+                          route->options.connection_burst)
                ? CHATROOM_OK
                : CHATROOM_ELIMIT;
 }
 
-void cr_routes_free(chatroom *c)
+bool cr_route_may(const chatroom_request *request, uint32_t what, const char *effect)
 {
-    for (size_t i = 0; i < c->route_count; i++)
-        cr_free(&c->alloc, c->routes[i].key, c->routes[i].key_size + 1);
-    cr_free(&c->alloc, c->routes, c->route_capacity * sizeof *c->routes);
+    const struct cr_route *route = request->route;
+    const struct chatroom_log_field fields[] = {CHATROOM_TEXT("connection", request->info.connection_id),
+                                                CHATROOM_TEXT("request", request->info.request_id),
+                                                CHATROOM_TEXT("route", request->info.route_key),
+                                                CHATROOM_TEXT("effect", chatroom_str(effect))};
+
+    if (!route || (route->options.may & what) == what)
+        return true;
+    cr_log(request->c, CHATROOM_LOG_WARN, "not_granted", fields, 4);
+    return false;
 }

@@ -36,6 +36,9 @@ static int encode_session(chatroom_request *request, chatroom_span *ret_value)
         .source_ip = request->info.source_ip,
         .user_agent = request->info.user_agent,
         .name = chatroom_request_session_name(request),
+        .domain = request->info.domain_name,
+        .path = request->info.domain_path,
+        .authorizer = request->info.authorizer,
     };
     size_t size;
     char *bytes;

@@ -310,6 +310,8 @@ struct chatroom_refusal {
     const char *sentence; /* for people */
     chatroom_span connection_id;
     chatroom_span request_id;
+    chatroom_span message_id;
+    chatroom_span detail; /* the exact cause, if the configuration wants clients to see it; else empty */
 };
 
 /* Writes the error message for a client, as one JSON text. */

@@ -1,0 +1,18 @@
+/*
+ * count.h: what API Gateway counts (chatroom_counters), for the stage and for each route; messages are counted where they come and go.
+ */
+#ifndef CR_COUNT_H
+#define CR_COUNT_H
+
+#include "core.h"
+
+/* A connection is opening, and its route is asked. */
+void cr_count_connect(const chatroom_request *request, struct cr_route *route);
+
+/* It was refused before an integration was asked. */
+void cr_count_rejected(const chatroom_request *request);
+
+/* Its integration answered with that result, or did not. */
+void cr_count_answer(const chatroom_request *request, int result);
+
+#endif
