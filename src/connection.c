@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "names.h"
 #include "rooms.h"
+#include "text.h"
 
 enum { WHO_AT = offsetof(chatroom_connection, who) };
 

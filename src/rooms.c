@@ -156,11 +156,11 @@ static void close_member(void *arg, struct cr_member *member)
 
 void cr_room_say(chatroom *c, struct cr_room *room, chatroom_frame *frame, uint64_t seq)
 {
-    c->counters.messages += room->roster.count;
     size_t lost = cr_roster_send(&room->roster, frame, seq, close_member, c);
     const struct chatroom_log_field fields[] = {CHATROOM_TEXT("room", cr_room_name(room)),
                                                 CHATROOM_NUMBER("members", lost)};
 
+    c->counters.messages += room->roster.count;
     if (lost > 0)
         cr_log(c, CHATROOM_LOG_WARN, "members_dropped", fields, 2);
 }

@@ -1,10 +1,12 @@
 /*
  * bench_json.c: what it takes to scan a message once and look up its action, for ordinary messages and for the worst
- * that 128 KiB can hold.
+ * that 128 KiB can hold; and what a selection expression takes that is more than one member.
  */
 #include <chatroom/json.h>
 
+#include "expression.h"
 #include "measure.h"
+#include "memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +55,35 @@ static void measure_filled(const char *name, size_t size, const char *head, cons
     free(text);
 }
 
+struct selection {
+    struct cr_expression *expression;
+    chatroom_span message;
+};
+
+static void select_often(void *arg, unsigned times)
+{
+    const struct selection *selection = arg;
+    char key[1024];
+    chatroom_span value;
+
+    for (unsigned i = 0; i < times; i++)
+        if (cr_expression_evaluate(selection->expression, selection->message, key, sizeof key, &value) != CHATROOM_OK)
+            abort();
+}
+
+static void measure_selection(const char *text)
+{
+    struct selection selection = {
+        NULL,
+        chatroom_str("{\"svc\":\"chat\",\"op\":\"join\",\"meta\":{\"room\":\"r1\",\"tags\":[\"x\",\"y\"]},\"value\":\""
+                     "What is written here is 120 bytes in all, more or less.\"}")};
+
+    if (cr_expression_compile(&cr_default_alloc, chatroom_str(text), &selection.expression, NULL) != CHATROOM_OK)
+        abort();
+    measure(text, select_often, &selection, (unsigned)selection.message.size);
+    cr_expression_free(selection.expression);
+}
+
 int main(void)
 {
     static const char text[] = "{\"action\":\"dispatch\",\"room\":\"tea\",\"value\":\"";
@@ -67,5 +98,8 @@ int main(void)
     measure_filled("members", LARGEST, "{\"action\":\"a\"", ",\"\":0", "}");
     measure_filled("members, escaped", LARGEST, "{\"action\":\"a\"", ",\"\\u0061ctiom\":0", "}");
     measure_filled("bomb of arrays", LARGEST, "{\"action\":", "[", "");
+    measure_selection("$request.body.op");
+    measure_selection("${request.body.svc}/${request.body.op}");
+    measure_selection("$request.body.meta.tags");
     return 0;
 }
