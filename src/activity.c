@@ -33,7 +33,7 @@ static void take_out(chatroom *c, struct cr_activity *activity)
 
 struct cr_activity *cr_activity_begin(chatroom_connection *connection)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
 
     if (connection->activity)
         return connection->activity;
@@ -59,7 +59,7 @@ static void free_held(chatroom *c, struct cr_held *held)
 
 void cr_activity_end(chatroom_connection *connection)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
     struct cr_activity *activity = connection->activity;
 
     if (!activity)
@@ -67,7 +67,7 @@ void cr_activity_end(chatroom_connection *connection)
     connection->activity = NULL;
     take_out(c, activity);
     free_held(c, activity->held);
-    cr_free(&c->alloc, activity->routes, cr_map_count(&c->routes) * sizeof *activity->routes);
+    cr_free(&c->alloc, activity->routes, c->route_count * sizeof *activity->routes);
     cr_spares_give(&c->spare_activities, &c->alloc, activity, sizeof *activity);
 }
 
@@ -78,7 +78,7 @@ static bool is_full(const chatroom *c, const struct cr_bucket *bucket)
 
 static bool rates_are_full(const chatroom *c, const struct cr_activity *activity)
 {
-    for (size_t i = 0; activity->routes && i < cr_map_count(&c->routes); i++)
+    for (size_t i = 0; activity->routes && i < c->route_count; i++)
         if (!is_full(c, &activity->routes[i]))
             return false;
     return is_full(c, &activity->messages) && is_full(c, &activity->bytes) && is_full(c, &activity->errors);
@@ -100,7 +100,7 @@ void cr_activity_free_spares(chatroom *c)
 
 void cr_activity_rest(chatroom_connection *connection)
 {
-    if (connection->activity && is_blank(connection->c, connection->activity))
+    if (connection->activity && is_blank(cr_chatroom_of(connection), connection->activity))
         cr_activity_end(connection);
 }
 

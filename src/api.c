@@ -69,8 +69,7 @@ static void free_variables(chatroom *c)
         release(c, c->api.variables[i].name);
         release(c, c->api.variables[i].value);
     }
-    cr_free(&c->alloc, (struct chatroom_variable *)c->api.variables,
-            c->api.variable_count * sizeof *c->api.variables);
+    cr_free(&c->alloc, (struct chatroom_variable *)c->api.variables, c->api.variable_count * sizeof *c->api.variables);
 }
 
 void cr_api_fini(chatroom *c)
@@ -113,13 +112,18 @@ static const struct cr_domain *find_domain(const chatroom *c, chatroom_span name
     return domain;
 }
 
+static bool contains(const char *set, char octet)
+{
+    return memchr(set, octet, strlen(set)) != NULL;
+}
+
 /* Letters, digits and $-_.+!*'(), as API Gateway has it. */
 static bool is_mapping_key(const char *key)
 {
     static const char others[] = "$-_.+!*'()";
 
     for (const char *at = key; *at; at++)
-        if (!(lower(*at) >= 'a' && lower(*at) <= 'z') && !(*at >= '0' && *at <= '9') && !strchr(others, *at))
+        if (!(lower(*at) >= 'a' && lower(*at) <= 'z') && !(*at >= '0' && *at <= '9') && !contains(others, *at))
             return false;
     return strlen(key) <= CR_PATH_MOST;
 }
@@ -129,7 +133,7 @@ static bool is_host(const char *text)
     size_t size = strlen(text);
 
     for (size_t i = 0; i < size; i++)
-        if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f || strchr("/?#@\\\"", text[i]))
+        if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f || contains("/?#@\\\"", text[i]))
             return false;
     return size > 0 && size <= CR_DOMAIN_MOST;
 }

@@ -1,6 +1,6 @@
 /*
- * api.h: what the API is called: its id, stage and variables, and the domains it is known under; and which part of a URL
- * belongs to it.
+ * api.h: what the API is called: its id, stage and variables, and the domains it is known under; and which part of a
+ * URL belongs to it.
  */
 #ifndef CR_API_H
 #define CR_API_H

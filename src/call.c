@@ -183,8 +183,8 @@ static void take_disconnect(struct cr_inbox_node *node)
 {
     struct call *call = call_of(node);
 
-    end(call, call->c->dying ? CHATROOM_ECLOSED
-                             : cr_call_disconnect(call->c, call->parts[0], call->code, call->parts[1]));
+    end(call,
+        call->c->dying ? CHATROOM_ECLOSED : cr_call_disconnect(call->c, call->parts[0], call->code, call->parts[1]));
 }
 
 int chatroom_disconnect(chatroom *c, chatroom_span connection_id, uint16_t code, chatroom_span reason,

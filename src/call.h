@@ -1,6 +1,6 @@
 /*
- * call.h: what other threads may ask for: a call is copied, travels through the inbox and is carried out by the owner. Here are
- * the same verbs for who is on its thread already.
+ * call.h: what other threads may ask for: a call is copied, travels through the inbox and is carried out by the owner.
+ * Here are the same verbs for who is on its thread already.
  */
 #ifndef CR_CALL_H
 #define CR_CALL_H

@@ -461,25 +461,38 @@ struct binding {
     chatroom_handler_fn *handler;
     unsigned modes;
     unsigned per_minute, burst; /* with rate_limits; 0: none */
+    uint32_t may;               /* just what it needs */
 };
 
+#define MAY_ENTER (MAY_LEAVE | CHATROOM_MAY_CREATE | CHATROOM_MAY_READ)
+#define MAY_SPEAK (CHATROOM_MAY_POST | CHATROOM_MAY_PUBLISH)
+/* The last one out takes the room along, and everybody hears of that. */
+#define MAY_LEAVE (CHATROOM_MAY_JOIN | CHATROOM_MAY_DELETE | CHATROOM_MAY_POST)
+
 static const struct binding bindings[] = {
-    {"$default", unknown, CHATROOM_CHAT_BOTH, 0, 0},      {"$disconnect", disconnect, CHATROOM_CHAT_BOTH, 0, 0},
-    {"dispatch", dispatch, CHATROOM_CHAT_BOTH, 0, 0},     {"register", register_name, CHATROOM_CHAT_FULL, 0, 0},
-    {"new-room", new_room, CHATROOM_CHAT_FULL, 12, 5},    {"join-room", join_room, CHATROOM_CHAT_FULL, 60, 10},
-    {"leave-room", leave_room, CHATROOM_CHAT_FULL, 0, 0}, {"history", history, CHATROOM_CHAT_FULL, 0, 0},
-    {"members", members, CHATROOM_CHAT_FULL, 0, 0},
+    {"$default", unknown, CHATROOM_CHAT_BOTH, 0, 0, 0},
+    {"$disconnect", disconnect, CHATROOM_CHAT_BOTH, 0, 0, MAY_LEAVE},
+    {"dispatch", dispatch, CHATROOM_CHAT_BOTH, 0, 0, MAY_SPEAK},
+    {"register", register_name, CHATROOM_CHAT_FULL, 0, 0, CHATROOM_MAY_NAME},
+    {"new-room", new_room, CHATROOM_CHAT_FULL, 12, 5, MAY_ENTER},
+    {"join-room", join_room, CHATROOM_CHAT_FULL, 60, 10, MAY_ENTER},
+    {"leave-room", leave_room, CHATROOM_CHAT_FULL, 0, 0, MAY_LEAVE},
+    {"history", history, CHATROOM_CHAT_FULL, 0, 0, CHATROOM_MAY_READ},
+    {"members", members, CHATROOM_CHAT_FULL, 0, 0, 0},
 };
 
 static int bind_route(chatroom *c, const struct binding *binding, const struct chatroom_chat_options *options)
 {
     unsigned settings = (options->keep_empty_rooms ? KEEP : 0u) | ((options->mode & CHATROOM_CHAT_SIMPLE) ? HALL : 0u) |
                         ((options->mode & CHATROOM_CHAT_FULL) ? ROOMS : 0u);
-    int result = chatroom_route(c, binding->key, binding->handler, pack(settings));
+    struct chatroom_route_options route = CHATROOM_ROUTE_OPTIONS;
 
-    if (result == CHATROOM_OK && options->rate_limits && binding->per_minute > 0)
-        result = chatroom_route_limit(c, binding->key, binding->per_minute, binding->burst);
-    return result;
+    route.may = binding->may;
+    if (options->rate_limits) {
+        route.connection_per_minute = binding->per_minute;
+        route.connection_burst = binding->burst;
+    }
+    return chatroom_route_with(c, binding->key, binding->handler, pack(settings), &route);
 }
 
 /* Options of a program that was compiled against an older header are shorter. */

@@ -32,7 +32,6 @@ static chatroom_connection *allocate(chatroom *c, chatroom_span source_ip, chatr
 
     if (!connection)
         return NULL;
-    connection->c = c;
     connection->source_size = (uint8_t)source;
     connection->agent_size = (uint16_t)agent;
     if (source > 0)
@@ -73,7 +72,7 @@ chatroom_connection *cr_connection_new(chatroom *c, void *peer, const struct cr_
 
 static int restore_membership(chatroom_connection *connection, struct cr_room *room)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
     struct cr_membership *membership;
 
     if (cr_roster_reserve(&room->roster) != CHATROOM_OK)
@@ -96,7 +95,7 @@ static int restore_rooms(chatroom_connection *connection, chatroom_span rooms)
     int result = CHATROOM_OK;
 
     while (result == CHATROOM_OK && cr_session_next_room(&rooms, &name)) {
-        struct cr_room *room = cr_rooms_find(connection->c, name);
+        struct cr_room *room = cr_rooms_find(cr_chatroom_of(connection), name);
 
         if (room)
             result = restore_membership(connection, room);
@@ -133,7 +132,7 @@ chatroom_connection *cr_connection_find(const chatroom *c, chatroom_span id)
 
 void cr_connection_mark_ready(chatroom_connection *connection)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
 
     if (connection->listed)
         return;
@@ -148,7 +147,7 @@ void cr_connection_mark_ready(chatroom_connection *connection)
 
 void cr_connection_put_off(chatroom_connection *connection)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
 
     if (!c->put_off)
         c->resume_ns = c->now.mono_ns + PUT_OFF_NS;
@@ -180,7 +179,7 @@ void cr_connections_resume(chatroom *c)
 
 void cr_connection_close(chatroom_connection *connection, uint16_t code, chatroom_span reason)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
 
     if (!connection->peer || connection->closing)
         return;
@@ -194,12 +193,12 @@ static void log_connect(const chatroom_connection *connection)
                                                 CHATROOM_TEXT("source_ip", cr_connection_source(connection)),
                                                 CHATROOM_TEXT("user_agent", cr_connection_agent(connection))};
 
-    cr_log(connection->c, CHATROOM_LOG_INFO, "connect", fields, 3);
+    cr_log(cr_chatroom_of(connection), CHATROOM_LOG_INFO, "connect", fields, 3);
 }
 
 static void admit(chatroom_connection *connection)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
 
     log_connect(connection);
     connection->open = true;
@@ -220,7 +219,7 @@ static struct chatroom_answer answer_of(const chatroom_request *request, chatroo
 
 void cr_connection_answer(chatroom_connection *connection, const chatroom_request *request)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
     chatroom_span body = cr_text_status(c, request->status, request->info.connection_id, request->info.request_id);
     struct chatroom_answer answer = answer_of(request, body);
     void *peer = connection->peer;
@@ -239,7 +238,7 @@ void cr_connection_answer(chatroom_connection *connection, const chatroom_reques
 
 void cr_connection_lose(chatroom_connection *connection)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
 
     if (!connection->peer)
         return;
@@ -254,7 +253,7 @@ void cr_connection_lose(chatroom_connection *connection)
 void cr_connection_end(chatroom_connection *connection, uint16_t code, chatroom_span reason, enum chatroom_cause cause)
 {
     chatroom_span kept = chatroom_bytes(reason.bytes, at_most(reason.size, CR_REASON_MOST));
-    char *copy = cr_copy(&connection->c->alloc, kept); /* no memory: no reason */
+    char *copy = cr_copy(&cr_chatroom_of(connection)->alloc, kept); /* no memory: no reason */
 
     cr_connection_lose(connection);
     connection->gone = true;
@@ -269,20 +268,20 @@ void cr_connection_leave_all(chatroom_connection *connection)
 
         cr_room_begin(room);
         room->unforeseen = true;
-        cr_room_drop(connection->c, connection->rooms);
-        cr_room_end(connection->c, room);
+        cr_room_drop(cr_chatroom_of(connection), connection->rooms);
+        cr_room_end(cr_chatroom_of(connection), room);
     }
 }
 
 static void free_end(chatroom_connection *connection)
 {
     if (connection->gone)
-        cr_free(&connection->c->alloc, connection->end.reason, connection->end.reason_size + 1);
+        cr_free(&cr_chatroom_of(connection)->alloc, connection->end.reason, connection->end.reason_size + 1);
 }
 
 void cr_connection_free(chatroom_connection *connection)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
 
     cr_connection_lose(connection);
     cr_connection_leave_all(connection);

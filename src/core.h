@@ -135,11 +135,11 @@ struct chatroom_request {
     bool stored;    /* its writes are done: no more of them */
     struct chatroom_request_info info;
     char request_id[CR_ID_SIZE], message_id[CR_ID_SIZE];
-    struct cr_route *route; /* whose handler was called; NULL: none was */
+    struct cr_route *route;                               /* whose handler was called; NULL: none was */
     void (*ended)(chatroom_request *request, int result); /* what follows its handler */
     uint64_t asked_ns;                                    /* when its handler was called */
     struct chatroom_request_head head;                    /* CONNECT, kept over a deferral */
-    size_t held_bytes; /* counted by the instance */
+    size_t held_bytes;                                    /* counted by the instance */
     chatroom_span body;
     struct cr_chunk *chunks;
     char *free, *end; /* of the arena or the newest chunk */
@@ -197,11 +197,19 @@ struct cr_end {
 #define CR_AGENT_MOST  512 /* bytes of the user agent that are kept */
 #define CR_REASON_MOST 123 /* RFC 6455, 5.5: a Close frame holds no more */
 
+/* facts.h */
+struct cr_facts {
+    struct cr_map_node node;
+    chatroom *c;
+    size_t count;
+    uint16_t domain_size, path_size, authorizer_size;
+    char bytes[]; /* domain, path, authorizer, each with a newline behind it, which none of the first two holds */
+};
+
 /* As small as can be: there may be a million of them, and most of them are at rest. */
 struct chatroom_connection {
-    chatroom *c;
-    struct cr_facts *facts; /* facts.h */
-    void *peer; /* NULL: it is gone */
+    struct cr_facts *facts; /* and through them the instance */
+    void *peer;             /* NULL: it is gone */
     union {
         struct chatroom_seat seat; /* while it hears what is said to everyone */
         struct cr_end end;         /* once it is gone */
@@ -283,6 +291,7 @@ struct chatroom {
     struct cr_expression *selection;
     const char *selection_field; /* the expression is no more than that member of the message; NULL: it is */
     struct cr_map routes;
+    size_t route_count;
     struct cr_route *on_connect, *on_disconnect, *on_default; /* NULL: there is none */
     struct cr_route authorizer;                               /* without a handler: there is none */
     struct cr_bucket throttle;                                /* of the stage */
@@ -307,9 +316,9 @@ struct chatroom {
     size_t pages;                               /* of history, being read or given */
     size_t deferred;                            /* requests that wait to be resumed in time */
     struct cr_deferred abandoned;
-    size_t loose;                               /* requests of the host under way */
-    size_t storing;                             /* requests whose writes are on their way */
-    uint64_t due_since_ns;                      /* the transport's flush was put off then; 0: it was not */
+    size_t loose;          /* requests of the host under way */
+    size_t storing;        /* requests whose writes are on their way */
+    uint64_t due_since_ns; /* the transport's flush was put off then; 0: it was not */
     size_t open_count;
     size_t held_bytes;                            /* of messages that are not through */
     struct cr_recent *first_recent, *last_recent; /* of all rooms, the one touched last first */
@@ -330,6 +339,11 @@ struct chatroom {
     uint64_t stop_by_ns;
     atomic_bool asked_to_stop;
 };
+
+static inline chatroom *cr_chatroom_of(const chatroom_connection *connection)
+{
+    return connection->facts->c;
+}
 
 static inline chatroom_span cr_room_name(const struct cr_room *room)
 {

@@ -1,8 +1,8 @@
 /*
  * defer.h: requests whose answer was put off, until they are resumed or their time is over.
  *
- * Those of a route wait equally long, so each route's list is in the order of their deadlines. One that was given up stays in it,
- * since somebody may still resume it; it is freed then, or with the instance.
+ * Those of a route wait equally long, so each route's list is in the order of their deadlines. One that was given up
+ * stays in it, since somebody may still resume it; it is freed then, or with the instance.
  */
 #ifndef CR_DEFER_H
 #define CR_DEFER_H

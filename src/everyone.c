@@ -7,7 +7,7 @@ static bool has_groups(const chatroom *c)
 
 int cr_everyone_enter(chatroom_connection *connection)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
     const struct chatroom_transport *t = &c->transport;
     int result = CHATROOM_OK;
 
@@ -21,7 +21,7 @@ int cr_everyone_enter(chatroom_connection *connection)
 
 void cr_everyone_leave(chatroom_connection *connection)
 {
-    const chatroom *c = connection->c;
+    const chatroom *c = cr_chatroom_of(connection);
 
     if (connection->hears && has_groups(c))
         c->transport.ops->group_remove(c->transport.self, c->everyone, connection->peer, &connection->seat);

@@ -29,6 +29,7 @@ static struct cr_facts *make(chatroom *c, chatroom_span domain, chatroom_span pa
 
     if (!facts)
         return NULL;
+    facts->c = c;
     facts->count = 1;
     facts->domain_size = (uint16_t)domain.size;
     facts->path_size = (uint16_t)path.size;

@@ -1,6 +1,6 @@
 /*
- * facts.h: what a connection carries from its opening to its $disconnect and shares with others: the host it came for, and what
- * the authorizer left.
+ * facts.h: what a connection carries from its opening to its $disconnect and shares with others: the host it came for,
+ * and what the authorizer left.
  *
  * Most connections of a server have the same, so each is there once, by count; they are found by their bytes.
  */
@@ -9,13 +9,6 @@
 
 #include "core.h"
 #include "record.h"
-
-struct cr_facts {
-    struct cr_map_node node;
-    size_t count;
-    uint16_t domain_size, path_size, authorizer_size;
-    char bytes[]; /* domain, path, authorizer, each with a newline behind it, which none of the first two holds */
-};
 
 /* One more of it. Errors: ENOMEM. */
 int cr_facts_get(chatroom *c, chatroom_span domain, chatroom_span path, chatroom_span authorizer,

@@ -4,7 +4,7 @@
 #include "api.h"
 #include "commit.h"
 #include "connection.h"
-#include "count.h"
+#include "counters.h"
 #include "defer.h"
 #include "keys.h"
 #include "memory.h"
@@ -30,13 +30,12 @@ static void ended(chatroom_request *request, int result)
     finish(request, result);
 }
 
-static void call(chatroom_request *request, struct cr_route *route,
-                 void (*ended)(chatroom_request *request, int result))
+static void call(chatroom_request *request, struct cr_route *route, void (*then)(chatroom_request *request, int result))
 {
     int result;
 
     request->route = route;
-    request->ended = ended;
+    request->ended = then;
     request->asked_ns = request->c->now.mono_ns;
     result = route->handler(request, route->arg);
     if (request->state == CR_DEFERRED && result == CHATROOM_OK) {
@@ -44,7 +43,7 @@ static void call(chatroom_request *request, struct cr_route *route,
         return;
     }
     request->state = CR_RUNNING;
-    ended(request, result);
+    then(request, result);
 }
 
 static void run(chatroom_request *request, struct cr_route *route)
@@ -189,7 +188,7 @@ static void close_later(chatroom_connection *connection, enum close_due why)
 /* No more than one such answer a second: they cost us as much as messages do. */
 static void refuse(chatroom_connection *connection, int result)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
     chatroom_request *request;
 
     if (!cr_bucket_take(&connection->activity->errors, c->now.mono_ns, 1, second_ns, 1))
@@ -201,9 +200,9 @@ static void refuse(chatroom_connection *connection, int result)
 
 static bool within_rate(chatroom_connection *connection, size_t size)
 {
-    const struct chatroom_limits *limits = &connection->c->config.limits;
+    const struct chatroom_limits *limits = &cr_chatroom_of(connection)->config.limits;
     struct cr_activity *activity = connection->activity;
-    uint64_t now = connection->c->now.mono_ns;
+    uint64_t now = cr_chatroom_of(connection)->now.mono_ns;
 
     if (limits->messages_per_second > 0 &&
         !cr_bucket_take(&activity->messages, now, 1, second_ns / limits->messages_per_second, limits->messages_burst))
@@ -216,7 +215,7 @@ static bool within_rate(chatroom_connection *connection, size_t size)
 static void too_fast(chatroom_connection *connection)
 {
     struct cr_activity *activity = connection->activity;
-    uint64_t now = connection->c->now.mono_ns;
+    uint64_t now = cr_chatroom_of(connection)->now.mono_ns;
 
     if (activity->limited_since_ns == 0 || now - activity->limited_last_ns > second_ns)
         activity->limited_since_ns = now;
@@ -232,7 +231,7 @@ static void hold(chatroom_connection *connection, enum chatroom_message_kind kin
     struct cr_activity *activity = connection->activity;
     struct cr_held *held;
 
-    held = cr_resize(&connection->c->alloc, NULL, 0, sizeof *held + message.size);
+    held = cr_resize(&cr_chatroom_of(connection)->alloc, NULL, 0, sizeof *held + message.size);
     if (!held) {
         close_later(connection, NO_MEMORY);
         return;
@@ -246,7 +245,7 @@ static void hold(chatroom_connection *connection, enum chatroom_message_kind kin
         activity->held = held;
     activity->last_held = held;
     activity->held_count++;
-    connection->c->held_bytes += message.size;
+    cr_chatroom_of(connection)->held_bytes += message.size;
 }
 
 /* API Gateway's answer to a message without a route is "Forbidden". */
@@ -284,7 +283,7 @@ static bool is_valid(chatroom_request *request, const struct cr_route *route)
 
 static void start(chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
 {
-    chatroom_request *request = cr_request_new(connection->c, connection, CHATROOM_MESSAGE);
+    chatroom_request *request = cr_request_new(cr_chatroom_of(connection), connection, CHATROOM_MESSAGE);
     struct cr_route *route = NULL;
     const char *why;
     int result;
@@ -296,8 +295,8 @@ static void start(chatroom_connection *connection, enum chatroom_message_kind ki
     request->info.kind = kind;
     request->body = message;
     request->held_bytes = message.size;
-    connection->c->held_bytes += message.size;
-    connection->c->counters.messages++;
+    cr_chatroom_of(connection)->held_bytes += message.size;
+    cr_chatroom_of(connection)->counters.messages++;
     result = select_route(request, &route, &why);
     if (result != CHATROOM_OK)
         reject(request, result, why);
@@ -307,7 +306,7 @@ static void start(chatroom_connection *connection, enum chatroom_message_kind ki
 
 static bool may_hold(const chatroom_connection *connection, size_t size)
 {
-    const chatroom *c = connection->c;
+    const chatroom *c = cr_chatroom_of(connection);
     const struct cr_activity *activity = connection->activity;
 
     return activity->request_count + activity->held_count < c->config.limits.held_messages &&
@@ -316,7 +315,7 @@ static bool may_hold(const chatroom_connection *connection, size_t size)
 
 void chatroom_transport_message(chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
 {
-    const chatroom *c = connection->c;
+    const chatroom *c = cr_chatroom_of(connection);
 
     if (!connection->open || connection->gone || connection->closing || connection->close_due)
         return;
@@ -348,9 +347,9 @@ static bool start_held(chatroom_connection *connection)
         if (!activity->held)
             activity->last_held = NULL;
         activity->held_count--;
-        connection->c->held_bytes -= held->size;
+        cr_chatroom_of(connection)->held_bytes -= held->size;
         start(connection, held->kind, chatroom_bytes(held->bytes, held->size));
-        cr_free(&connection->c->alloc, held, sizeof *held + held->size);
+        cr_free(&cr_chatroom_of(connection)->alloc, held, sizeof *held + held->size);
         any = true;
     }
     return any;
@@ -360,7 +359,7 @@ static bool start_held(chatroom_connection *connection)
 
 static enum chatroom_cause cause_of(const chatroom_connection *connection, enum chatroom_party by)
 {
-    if (connection->c->stopping)
+    if (cr_chatroom_of(connection)->stopping)
         return CHATROOM_CAUSE_STOPPING;
     switch (by) {
     case CHATROOM_BY_CLIENT:
@@ -381,7 +380,7 @@ static void log_disconnect(const chatroom_connection *connection)
         CHATROOM_TEXT("reason", chatroom_bytes(connection->end.reason, connection->end.reason_size))};
 
     if (connection->open)
-        cr_log(connection->c, CHATROOM_LOG_INFO, "disconnect", fields, 4);
+        cr_log(cr_chatroom_of(connection), CHATROOM_LOG_INFO, "disconnect", fields, 4);
 }
 
 void chatroom_transport_closed(chatroom_connection *connection, uint16_t code, chatroom_span reason,
@@ -394,7 +393,7 @@ void chatroom_transport_closed(chatroom_connection *connection, uint16_t code, c
 
 static bool start_disconnect(chatroom_connection *connection)
 {
-    chatroom_request *request = cr_request_new(connection->c, connection, CHATROOM_DISCONNECT);
+    chatroom_request *request = cr_request_new(cr_chatroom_of(connection), connection, CHATROOM_DISCONNECT);
 
     if (!request) {
         cr_connection_mark_ready(connection); /* in a later step there may be memory */
@@ -404,7 +403,7 @@ static bool start_disconnect(chatroom_connection *connection)
     request->info.close_code = connection->end.code;
     request->info.close_reason = chatroom_bytes(connection->end.reason, connection->end.reason_size);
     request->info.cause = (enum chatroom_cause)connection->end.cause;
-    run(request, connection->c->on_disconnect);
+    run(request, cr_chatroom_of(connection)->on_disconnect);
     return true;
 }
 
@@ -420,7 +419,7 @@ void cr_gateway_stop(chatroom *c)
 
 static bool end(chatroom_connection *connection)
 {
-    bool waits = connection->unended && !connection->c->stopping;
+    bool waits = connection->unended && !cr_chatroom_of(connection)->stopping;
 
     connection->unended = false;
     if (!waits)

@@ -32,7 +32,7 @@ struct cr_session_record {
     chatroom_span user_agent;
     chatroom_span name;
     chatroom_span domain, path, authorizer; /* facts.h */
-    chatroom_span rooms; /* decoding: the encoded list, for cr_session_next_room() */
+    chatroom_span rooms;                    /* decoding: the encoded list, for cr_session_next_room() */
 };
 
 size_t cr_session_size(const struct cr_session_record *session, cr_rooms_fn *rooms, void *arg);

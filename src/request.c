@@ -197,8 +197,7 @@ static const struct cr_scan *scan(chatroom_request *request)
     if (scan->of == request)
         return scan;
     scan->of = request;
-    scan->is_json =
-        chatroom_json_scan(request->body, &value, scan->members, CR_MEMBERS, &scan->count) == CHATROOM_OK;
+    scan->is_json = chatroom_json_scan(request->body, &value, scan->members, CR_MEMBERS, &scan->count) == CHATROOM_OK;
     scan->is_object = scan->is_json && value.type == CHATROOM_JSON_OBJECT;
     return scan;
 }

@@ -30,9 +30,12 @@ static struct cr_route *add(chatroom *c, const char *key)
         return NULL;
     route->key_size = strlen(key);
     route->key = cr_copy(&c->alloc, chatroom_str(key));
-    route->index = cr_map_count(&c->routes);
-    if (route->key && cr_map_add(&c->routes, &route->node, chatroom_bytes(route->key, route->key_size)) == CHATROOM_OK)
+    route->index = c->route_count;
+    if (route->key &&
+        cr_map_add(&c->routes, &route->node, chatroom_bytes(route->key, route->key_size)) == CHATROOM_OK) {
+        c->route_count++;
         return route;
+    }
     free_route(c, route);
     return NULL;
 }
@@ -44,7 +47,7 @@ static bool is_key(const char *key)
     if (*key != '$')
         return *key && strlen(key) <= CR_ROUTE_KEY_MOST;
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        if (strcmp(key, reserved[i]) == 0)
+        if (chatroom_span_equal(chatroom_str(key), chatroom_str(reserved[i])))
             return true;
     return false;
 }
@@ -64,14 +67,11 @@ static bool read_options(const struct chatroom_route_options *given, struct chat
     return !(ret_options->may & ~(uint32_t)CHATROOM_MAY_ALL);
 }
 
-static void remember(chatroom *c, struct cr_route *route)
+static void find_reserved(chatroom *c)
 {
-    if (strcmp(route->key, "$connect") == 0)
-        c->on_connect = route;
-    else if (strcmp(route->key, "$disconnect") == 0)
-        c->on_disconnect = route;
-    else if (strcmp(route->key, "$default") == 0)
-        c->on_default = route;
+    c->on_connect = cr_route_find(c, chatroom_str("$connect"));
+    c->on_disconnect = cr_route_find(c, chatroom_str("$disconnect"));
+    c->on_default = cr_route_find(c, chatroom_str("$default"));
 }
 
 int chatroom_route_with(chatroom *c, const char *key, chatroom_handler_fn *handler, void *arg,
@@ -90,7 +90,7 @@ int chatroom_route_with(chatroom *c, const char *key, chatroom_handler_fn *handl
     route->handler = handler;
     route->arg = arg;
     route->options = options;
-    remember(c, route);
+    find_reserved(c);
     return CHATROOM_OK;
 }
 
@@ -189,14 +189,14 @@ bool cr_route_throttle(chatroom *c, struct cr_route *route)
 
 int cr_route_admit(chatroom_connection *connection, const struct cr_route *route)
 {
-    chatroom *c = connection->c;
+    chatroom *c = cr_chatroom_of(connection);
     struct cr_activity *activity = connection->activity;
     unsigned per_minute = route->options.connection_per_minute;
 
     if (per_minute == 0)
         return CHATROOM_OK;
     if (!activity->routes)
-        activity->routes = cr_new(&c->alloc, cr_map_count(&c->routes) * sizeof *activity->routes);
+        activity->routes = cr_new(&c->alloc, c->route_count * sizeof *activity->routes);
     if (!activity->routes)
         return CHATROOM_ENOMEM;
     return cr_bucket_take(&activity->routes[route->index], c->now.mono_ns, 1, minute_ns / per_minute,
@@ -208,10 +208,9 @@ int cr_route_admit(chatroom_connection *connection, const struct cr_route *route
 bool cr_route_may(const chatroom_request *request, uint32_t what, const char *effect)
 {
     const struct cr_route *route = request->route;
-    const struct chatroom_log_field fields[] = {CHATROOM_TEXT("connection", request->info.connection_id),
-                                                CHATROOM_TEXT("request", request->info.request_id),
-                                                CHATROOM_TEXT("route", request->info.route_key),
-                                                CHATROOM_TEXT("effect", chatroom_str(effect))};
+    const struct chatroom_log_field fields[] = {
+        CHATROOM_TEXT("connection", request->info.connection_id), CHATROOM_TEXT("request", request->info.request_id),
+        CHATROOM_TEXT("route", request->info.route_key), CHATROOM_TEXT("effect", chatroom_str(effect))};
 
     if (!route || (route->options.may & what) == what)
         return true;

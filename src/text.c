@@ -117,10 +117,14 @@ static const struct {
     uint16_t status;
     const char *type, *sentence;
 } errors[] = {
-    {400, "BadRequestException", "Bad Request"},        {401, "UnauthorizedException", "Unauthorized"},
-    {403, "ForbiddenException", "Forbidden"},           {404, "NotFoundException", "Not Found"},
-    {410, "GoneException", "Gone"},                     {413, "PayloadTooLargeException", "Payload Too Large"},
-    {429, "LimitExceededException", "Too Many Requests"}, {503, "ServiceUnavailableException", "Service Unavailable"},
+    {400, "BadRequestException", "Bad Request"},
+    {401, "UnauthorizedException", "Unauthorized"},
+    {403, "ForbiddenException", "Forbidden"},
+    {404, "NotFoundException", "Not Found"},
+    {410, "GoneException", "Gone"},
+    {413, "PayloadTooLargeException", "Payload Too Large"},
+    {429, "LimitExceededException", "Too Many Requests"},
+    {503, "ServiceUnavailableException", "Service Unavailable"},
     {504, "GatewayTimeoutException", "Endpoint request timed out"},
 };
 

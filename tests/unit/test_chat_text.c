@@ -124,8 +124,11 @@ static void write_refusal(struct chatroom_json *json, const void *what)
 
 static void chat_text__T38_golden_entry_and_error(void **state)
 {
-    const struct chatroom_refusal refusal = {
-        CHATROOM_EREFUSED, "room_exists", "There is.", {"secret-connection", 17}, {"JC1dgf9yoAMCK-g=", 16}};
+    const struct chatroom_refusal refusal = {.result = CHATROOM_EREFUSED,
+                                             .code = "room_exists",
+                                             .sentence = "There is.",
+                                             .connection_id = {"secret-connection", 17},
+                                             .request_id = {"JC1dgf9yoAMCK-g=", 16}};
 
     (void)state;
     assert_string_equal(written(write_entry, &entries[0]),

@@ -592,9 +592,10 @@ static void instance__a_route_may_have_a_limit_of_its_own(void **state)
     (void)state;
     prepare(&w, true);
     make(&w);
-    assert_int_equal(chatroom_route(w.c, "echo", echo, NULL), CHATROOM_OK);
-    assert_int_equal(chatroom_route_limit(w.c, "echo", 60, 2), CHATROOM_OK);
-    assert_int_equal(chatroom_route_limit(w.c, "none", 60, 2), CHATROOM_ENOENT);
+    struct chatroom_route_options options = CHATROOM_ROUTE_OPTIONS;
+    options.connection_per_minute = 60;
+    options.connection_burst = 2;
+    assert_int_equal(chatroom_route_with(w.c, "echo", echo, NULL, &options), CHATROOM_OK);
     start(&w);
     size_t ann = connected(&w);
     for (int i = 0; i < 3; i++)
@@ -991,7 +992,7 @@ static void instance__can_be_looked_at(void **state)
 
 static void instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_nothing(void **state)
 {
-    static const char *const bad[] = {"action", "$request.body.", "$request.body.a b", "$request.body.a.b"};
+    static const char *const bad[] = {"$request.header.a", "$request.body.", "${request.body.a", "$request.body..a"};
     struct chatroom_error error;
     struct world w;
 
@@ -1000,7 +1001,7 @@ static void instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_no
         prepare(&w, true);
         w.config.route_selection = bad[i];
         assert_int_equal(chatroom_new(&w.config, &w.c, &error), CHATROOM_EINVAL);
-        assert_string_equal(error.text, "The route selection expression must be $request.body.NAME.");
+        assert_non_null(strstr(error.text, "character"));
         wire_free(w.wire);
         assert_int_equal(blocks, 0);
     }
@@ -1302,7 +1303,7 @@ static void keep_route_of_refusal(void *arg, enum chatroom_log_level level, cons
     (void)level;
     if (strcmp(event, "refused") != 0)
         return;
-    assert_int_equal(count, 4);
+    assert_int_equal(count, 5);
     assert_string_equal(route->key, "route");
     assert_non_null(route->text.bytes); /* NULL would make it a number */
     snprintf(arg, 16, "<%.*s>", (int)route->text.size, route->text.bytes);

@@ -62,10 +62,13 @@ static void record__session_comes_back_with_its_rooms(void **state)
     struct cr_session_record session = {.connected_at_ms = 7,
                                         .source_ip = chatroom_str("::1"),
                                         .user_agent = chatroom_str(""),
-                                        .name = chatroom_str("bob")};
+                                        .name = chatroom_str("bob"),
+                                        .domain = chatroom_str("chat.example:8080"),
+                                        .path = chatroom_str("production"),
+                                        .authorizer = chatroom_str("{}")};
     struct cr_session_record back;
     chatroom_span room;
-    char bytes[96];
+    char bytes[160];
     size_t size = cr_session_size(&session, two_rooms, NULL);
 
     (void)state;
@@ -74,9 +77,27 @@ static void record__session_comes_back_with_its_rooms(void **state)
     assert_int_equal(cr_session_decode(chatroom_bytes(bytes, size), &back), CHATROOM_OK);
     assert_int_equal(back.connected_at_ms, 7);
     assert_true(chatroom_span_equal(back.name, session.name));
+    assert_true(chatroom_span_equal(back.domain, session.domain));
+    assert_true(chatroom_span_equal(back.path, session.path));
+    assert_true(chatroom_span_equal(back.authorizer, session.authorizer));
     assert_true(cr_session_next_room(&back.rooms, &room) && chatroom_span_equal(room, chatroom_str("hall")));
     assert_true(cr_session_next_room(&back.rooms, &room) && chatroom_span_equal(room, chatroom_str("garden")));
     assert_false(cr_session_next_room(&back.rooms, &room));
+}
+
+/* version, time, source address, user agent, name, one room */
+static void record__session_of_the_first_version_is_read(void **state)
+{
+    static const char old[] = "\1\7\0\0\0\0\0\0\0\3\0\0\0::1\0\0\0\0\3\0\0\0bob\4\0\0\0hall";
+    struct cr_session_record back;
+    chatroom_span room;
+
+    (void)state;
+    assert_int_equal(cr_session_decode(chatroom_bytes(old, sizeof old - 1), &back), CHATROOM_OK);
+    assert_int_equal(back.connected_at_ms, 7);
+    assert_true(chatroom_span_equal(back.name, chatroom_str("bob")));
+    assert_int_equal(back.domain.size + back.path.size + back.authorizer.size, 0);
+    assert_true(cr_session_next_room(&back.rooms, &room) && chatroom_span_equal(room, chatroom_str("hall")));
 }
 
 static void record__room_comes_back(void **state)
@@ -97,6 +118,7 @@ int main(void)
         cmocka_unit_test(record__entry_comes_back),
         cmocka_unit_test(record__cut_or_foreign_entry_is_refused),
         cmocka_unit_test(record__session_comes_back_with_its_rooms),
+        cmocka_unit_test(record__session_of_the_first_version_is_read),
         cmocka_unit_test(record__room_comes_back),
     };
 

@@ -12,6 +12,9 @@
 /* An instance with one connection, nothing stored and nothing sent: what handlers decide on before anything takes hold.
  */
 
+/* Of every connection here: kept for good. */
+static struct cr_facts facts;
+
 static int blocks;
 
 static void *counting(void *arg, void *memory, size_t old_size, size_t size)
@@ -39,7 +42,8 @@ static void start(struct fixture *f)
     f->c.now.wall_ms = 1000;
     f->connection = cr_new(&f->c.alloc, sizeof *f->connection);
     assert_non_null(f->connection);
-    f->connection->c = &f->c;
+    facts = (struct cr_facts){.c = &f->c, .count = SIZE_MAX};
+    f->connection->facts = &facts;
     memset(f->connection->id, 'A', CR_ID_SIZE);
 }
 

@@ -1,4 +1,4 @@
-#include "count.h"
+#include "counters.h"
 
 #include "route.h"
 

@@ -1,8 +1,9 @@
 /*
- * count.h: what API Gateway counts (chatroom_counters), for the stage and for each route; messages are counted where they come and go.
+ * counters.h: what API Gateway counts (chatroom_counters), for the stage and for each route; messages are counted where
+ * they come and go.
  */
-#ifndef CR_COUNT_H
-#define CR_COUNT_H
+#ifndef CR_COUNTERS_H
+#define CR_COUNTERS_H
 
 #include "core.h"
 
