@@ -224,3 +224,28 @@ bool cr_api_place(const chatroom *c, const struct chatroom_request_head *head, s
     ret_place->any = c->any_path && !domain;
     return ret_place->path.size == 0 || take_first(&ret_place->rest, ret_place->path);
 }
+
+/* ---- ARNs ---- */
+
+chatroom_span cr_arn(const chatroom *c, chatroom_span resource, char *buffer, size_t capacity)
+{
+    const chatroom_span parts[] = {chatroom_str("arn:aws:execute-api:"),
+                                   c->api.region,
+                                   chatroom_str(":"),
+                                   c->api.account_id,
+                                   chatroom_str(":"),
+                                   c->api.id,
+                                   chatroom_str("/"),
+                                   c->api.stage,
+                                   resource};
+    size_t size = 0;
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].size > capacity - size)
+            return chatroom_bytes(NULL, 0);
+        if (parts[i].size > 0)
+            memcpy(buffer + size, parts[i].bytes, parts[i].size);
+        size += parts[i].size;
+    }
+    return chatroom_bytes(buffer, size);
+}

@@ -49,11 +49,32 @@ static char *put_after(char *to, char separator, unsigned number, unsigned digit
     return put(to + 1, number, digits);
 }
 
+/* From 1 March -400 on, 719468 + 146097 days before 1970. */
+static uint64_t seconds_of(int64_t time_ms)
+{
+    return (uint64_t)(whole_seconds(time_ms) + (719468 + 146097) * day_seconds);
+}
+
+void cr_iso(int64_t time_ms, char ret_text[CR_ISO_SIZE + 1])
+{
+    uint64_t seconds = seconds_of(time_ms);
+    struct date date = date_of(seconds / (uint64_t)day_seconds);
+    unsigned second = (unsigned)(seconds % (uint64_t)day_seconds);
+    char *at = put(ret_text, date.year, 4);
+
+    at = put_after(at, '-', date.month + 1, 2);
+    at = put_after(at, '-', date.day + 1, 2);
+    at = put_after(at, 'T', second / 3600, 2);
+    at = put_after(at, ':', second / 60 % 60, 2);
+    at = put_after(at, ':', second % 60, 2);
+    at = put_after(at, '.', (unsigned)(((time_ms % 1000) + 1000) % 1000), 3);
+    memcpy(at, "Z", 2);
+}
+
 void cr_clf(int64_t time_ms, char ret_text[CR_CLF_SIZE + 1])
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    /* From 1 March -400 on, 719468 + 146097 days before 1970. */
-    uint64_t seconds = (uint64_t)(whole_seconds(time_ms) + (719468 + 146097) * day_seconds);
+    uint64_t seconds = seconds_of(time_ms);
     struct date date = date_of(seconds / (uint64_t)day_seconds);
     unsigned second = (unsigned)(seconds % (uint64_t)day_seconds);
     char *at = put(ret_text, date.day + 1, 2);

@@ -97,7 +97,7 @@ struct cr_chunk {
 };
 
 #define CR_MEMBERS 24  /* of a message, found in one scan; the rest are looked up */
-#define CR_ARENA   640 /* enough for an ordinary request */
+#define CR_ARENA   576 /* enough for an ordinary request */
 
 /* What chatroom_request_history() asked for. */
 struct cr_history {
@@ -138,7 +138,6 @@ struct chatroom_request {
     struct cr_route *route;                               /* whose handler was called; NULL: none was */
     void (*ended)(chatroom_request *request, int result); /* what follows its handler */
     uint64_t asked_ns;                                    /* when its handler was called */
-    struct chatroom_request_head head;                    /* CONNECT, kept over a deferral */
     size_t held_bytes;                                    /* counted by the instance */
     chatroom_span body;
     struct cr_chunk *chunks;
@@ -296,6 +295,8 @@ struct chatroom {
     struct cr_route authorizer;                               /* without a handler: there is none */
     struct cr_bucket throttle;                                /* of the stage */
     struct cr_key *keys;                                      /* keys.h */
+    struct cr_signer *signers;                                /* signers.h */
+    struct cr_management *management;                         /* management.h; NULL: nothing is answered */
     bool key_required;
     enum chatroom_api_key_source key_source;
     struct chatroom_counters counters;

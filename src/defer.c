@@ -43,7 +43,8 @@ void chatroom_request_defer(chatroom_request *request)
         request->state = CR_DEFERRED;
 }
 
-static bool copy_headers(chatroom_request *request, const struct chatroom_request_head *head)
+static bool copy_headers(chatroom_request *request, const struct chatroom_request_head *head,
+                         struct chatroom_request_head *copy)
 {
     struct chatroom_header *headers = chatroom_request_memory(request, (head->header_count + 1) * sizeof *headers);
     bool whole = headers;
@@ -53,18 +54,22 @@ static bool copy_headers(chatroom_request *request, const struct chatroom_reques
         headers[i].value = cr_request_copy(request, head->headers[i].value);
         whole = headers[i].name.bytes && headers[i].value.bytes;
     }
-    request->head.headers = headers;
-    request->head.header_count = head->header_count;
+    copy->headers = headers;
+    copy->header_count = head->header_count;
     return whole;
 }
 
 /* Of a request that opens a connection: who comes after the one that put it off wants to see it as well. */
 static bool copy_head(chatroom_request *request, const struct chatroom_request_head *head)
 {
-    request->head.target = cr_request_copy(request, head->target);
-    request->head.source_ip = request->info.source_ip;
-    request->info.head = &request->head;
-    return request->head.target.bytes && copy_headers(request, head);
+    struct chatroom_request_head *copy = chatroom_request_memory(request, sizeof *copy);
+
+    request->info.head = copy;
+    if (!copy)
+        return false;
+    copy->target = cr_request_copy(request, head->target);
+    copy->source_ip = request->info.source_ip;
+    return copy->target.bytes && copy_headers(request, head, copy);
 }
 
 static void keep_what_is_borrowed(chatroom_request *request)

@@ -1,9 +1,9 @@
 #include "id.h"
 
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 void cr_id_encode(const uint8_t bytes[CR_ID_BYTES], char ret_id[CR_ID_SIZE])
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
     for (size_t i = 0; i < CR_ID_SIZE - 1; i++) {
         size_t bit = i * 6;
         unsigned pair = (unsigned)bytes[bit / 8] << 8;
@@ -39,4 +39,17 @@ void cr_id_beside(const char id[CR_ID_SIZE], char ret_id[CR_ID_SIZE])
 {
     memcpy(ret_id, id, CR_ID_SIZE);
     ret_id[0] = partner(id[0]);
+}
+
+/* The 15th character holds the last four bits, and two that are zero. */
+bool cr_id_is_valid(chatroom_span text)
+{
+    static const char last[] = "AEIMQUYcgkosw048";
+
+    if (text.size != CR_ID_SIZE || text.bytes[CR_ID_SIZE - 1] != '=')
+        return false;
+    for (size_t i = 0; i < CR_ID_SIZE - 2; i++)
+        if (!memchr(alphabet, text.bytes[i], sizeof alphabet - 1))
+            return false;
+    return memchr(last, text.bytes[CR_ID_SIZE - 2], sizeof last - 1) != NULL;
 }

@@ -20,6 +20,9 @@ void cr_id_next(struct cr_id_source *source, char ret_id[CR_ID_SIZE]);
 /* Another one, as unlikely to be anything else's: for what belongs to the first and needs an id as well. */
 void cr_id_beside(const char id[CR_ID_SIZE], char ret_id[CR_ID_SIZE]);
 
+/* Whether a text has the form of an id: what has it and is unknown is gone, what has it not was never one. */
+bool cr_id_is_valid(chatroom_span text);
+
 void cr_id_encode(const uint8_t bytes[CR_ID_BYTES], char ret_id[CR_ID_SIZE]);
 
 #endif

@@ -7,11 +7,13 @@
 #include "expression.h"
 #include "gateway.h"
 #include "keys.h"
+#include "management.h"
 #include "memory.h"
 #include "names.h"
 #include "request.h"
 #include "rooms.h"
 #include "route.h"
+#include "signers.h"
 #include "text.h"
 
 #include <chatroom/utf8.h>
@@ -548,6 +550,8 @@ void chatroom_free(chatroom *c)
     cr_rooms_free(c);
     cr_routes_free(c);
     cr_keys_free(c);
+    cr_signers_free(c);
+    cr_management_free(c);
     cr_names_fini(c);
     cr_activity_free_spares(c);
     alloc = c->alloc;

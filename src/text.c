@@ -3,9 +3,7 @@
 #include "memory.h"
 
 /* Writes into the instance's scratch, again with more of it if the text did not fit. */
-typedef void write_fn(chatroom *c, const void *what, struct chatroom_json *json);
-
-static int write_text(chatroom *c, write_fn *write, const void *what, chatroom_span *ret_text)
+int cr_text_write(chatroom *c, cr_text_fn *write, const void *what, chatroom_span *ret_text)
 {
     for (;;) {
         struct chatroom_json json = chatroom_json_on(c->scratch, c->scratch_size);
@@ -36,14 +34,14 @@ chatroom_frame *cr_text_entry(chatroom *c, const struct chatroom_entry *entry)
 {
     chatroom_span text;
 
-    if (write_text(c, write_entry, entry, &text) != CHATROOM_OK)
+    if (cr_text_write(c, write_entry, entry, &text) != CHATROOM_OK)
         return NULL;
     return chatroom_frame_new(&c->alloc, CHATROOM_TEXT_MESSAGE, text, c->config.limits.frame_bytes);
 }
 
 int cr_text_refusal(chatroom *c, const struct chatroom_refusal *refusal, chatroom_span *ret_text)
 {
-    return write_text(c, write_refusal, refusal, ret_text);
+    return cr_text_write(c, write_refusal, refusal, ret_text);
 }
 
 void cr_text_payload(void *arg, const struct chatroom_entry *entry, struct chatroom_json *json)
@@ -168,5 +166,5 @@ chatroom_span cr_text_status(chatroom *c, uint16_t status, chatroom_span connect
     const struct http_error error = {status, connection_id, request_id};
     chatroom_span text = {NULL, 0};
 
-    return write_text(c, write_status, &error, &text) == CHATROOM_OK ? text : chatroom_bytes(NULL, 0);
+    return cr_text_write(c, write_status, &error, &text) == CHATROOM_OK ? text : chatroom_bytes(NULL, 0);
 }

@@ -12,6 +12,11 @@ chatroom_frame *cr_text_entry(chatroom *c, const struct chatroom_entry *entry);
 /* What a client gets for a refusal, borrowed until the next text. Errors: CHATROOM_ENOMEM. */
 int cr_text_refusal(chatroom *c, const struct chatroom_refusal *refusal, chatroom_span *ret_text);
 
+/* Any other text: write() puts it into the instance's scratch, borrowed until the next text. Errors: CHATROOM_ENOMEM.
+ */
+typedef void cr_text_fn(chatroom *c, const void *what, struct chatroom_json *json);
+int cr_text_write(chatroom *c, cr_text_fn *write, const void *what, chatroom_span *ret_text);
+
 /* The body of an HTTP error, in the same layout, borrowed as well; empty: out of memory. And its x-amzn-ErrorType. */
 chatroom_span cr_text_status(chatroom *c, uint16_t status, chatroom_span connection_id, chatroom_span request_id);
 const char *cr_text_error_type(uint16_t status);
