@@ -387,6 +387,23 @@ int chatroom_json_get(chatroom_span object, chatroom_span name, struct chatroom_
     return CHATROOM_OK;
 }
 
+/* An item stands behind the bracket or the comma that the rest begins with. */
+bool chatroom_json_next(chatroom_span *rest, struct chatroom_json_value *ret_item)
+{
+    struct cursor c = {rest->bytes, rest->bytes + rest->size};
+
+    if (rest->size == 0)
+        return false;
+    skip_space(&c);
+    if (!take(&c, '[') && !take(&c, ','))
+        return false;
+    skip_space(&c);
+    if (c.at == c.end || *c.at == ']' || !skip_value(&c, 1, ret_item))
+        return false;
+    *rest = chatroom_bytes(c.at, (size_t)(c.end - c.at));
+    return true;
+}
+
 int chatroom_json_text(const struct chatroom_json_value *value, char *buffer, chatroom_span *ret_text)
 {
     struct cursor c;

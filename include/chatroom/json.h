@@ -58,6 +58,12 @@ CHATROOM_API int chatroom_json_scan(chatroom_span text, struct chatroom_json_val
 CHATROOM_API int chatroom_json_get(chatroom_span object, chatroom_span name, struct chatroom_json_value *ret_value);
 
 /*
+ * The next item of an array. *rest is the raw text of a valid one at first, and becomes what is behind the item. False: there
+ * are no more, or it is not an array.
+ */
+CHATROOM_API bool chatroom_json_next(chatroom_span *rest, struct chatroom_json_value *ret_item);
+
+/*
  * The text of a STRING value with its escapes resolved, as UTF-8. Without escapes *ret_text points into the value; else into
  * buffer, which must hold value->raw.size bytes. Errors: CHATROOM_ETYPE not a string.
  */

@@ -252,6 +252,35 @@ static void json__get_finds_escaped_names_and_refuses_doubles(void **state)
     assert_int_equal(chatroom_json_get(chatroom_str("[1]"), chatroom_str("b"), &value), CHATROOM_ETYPE);
 }
 
+static void json__next_walks_over_the_items_of_an_array(void **state)
+{
+    static const char *const items[] = {"1", "\"a,]\"", "[[],2]", "{\"b\":[3]}", "[]", "null"};
+    chatroom_span rest = chatroom_str(" [1 ,\"a,]\",[[],2], {\"b\":[3]} , [] ,null ]");
+    struct chatroom_json_value item;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
+        assert_true(chatroom_json_next(&rest, &item));
+        assert_true(chatroom_span_equal(item.raw, chatroom_str(items[i])));
+    }
+    assert_int_equal(item.type, CHATROOM_JSON_NULL);
+    assert_false(chatroom_json_next(&rest, &item));
+    assert_false(chatroom_json_next(&rest, &item));
+}
+
+static void json__next_finds_nothing_where_no_items_are(void **state)
+{
+    static const char *const texts[] = {"", "[]", " [ ] ", "{}", "{\"a\":1}", "1", "\"[1]\"", "null"};
+    struct chatroom_json_value item;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        chatroom_span rest = chatroom_str(texts[i]);
+
+        assert_false(chatroom_json_next(&rest, &item));
+    }
+}
+
 static void json__text_resolves_escapes(void **state)
 {
     struct chatroom_json_value value;
@@ -332,6 +361,8 @@ int main(void)
         cmocka_unit_test(json__members_are_spans_of_the_text),
         cmocka_unit_test(json__failed_scan_writes_nothing),
         cmocka_unit_test(json__get_finds_escaped_names_and_refuses_doubles),
+        cmocka_unit_test(json__next_walks_over_the_items_of_an_array),
+        cmocka_unit_test(json__next_finds_nothing_where_no_items_are),
         cmocka_unit_test(json__text_resolves_escapes),
         cmocka_unit_test(json__writer_puts_commas_and_escapes),
         cmocka_unit_test(json__writer_says_when_it_did_not_fit),
