@@ -556,12 +556,10 @@ static bool is_line_separator(const char *at, size_t left)
     return left >= 3 && memcmp(at, "\xE2\x80", 2) == 0 && ((uint8_t)at[2] == 0xA8 || (uint8_t)at[2] == 0xA9);
 }
 
-void chatroom_json_string(struct chatroom_json *json, chatroom_span text)
+void chatroom_json_escaped(struct chatroom_json *json, chatroom_span text)
 {
     size_t plain = 0; /* start of what needs no escape */
 
-    begin_value(json);
-    put(json, "\"", 1);
     if (text.size == 0)
         text.bytes = ""; /* nothing is added to a null pointer */
     for (size_t i = 0; i < text.size; i++) {
@@ -580,6 +578,13 @@ void chatroom_json_string(struct chatroom_json *json, chatroom_span text)
         plain = i + 1;
     }
     put(json, text.bytes + plain, text.size - plain);
+}
+
+void chatroom_json_string(struct chatroom_json *json, chatroom_span text)
+{
+    begin_value(json);
+    put(json, "\"", 1);
+    chatroom_json_escaped(json, text);
     put(json, "\"", 1);
 }
 

@@ -1,5 +1,7 @@
 #include "sentence.h"
 
+#include "character.h"
+
 enum { EXCERPT = 24 }; /* bytes of a text that are shown */
 
 static void add(struct cr_sentence *sentence, char octet)
@@ -16,10 +18,15 @@ void cr_sentence_add(struct cr_sentence *sentence, const char *words)
 
 void cr_sentence_quote(struct cr_sentence *sentence, chatroom_span text)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char octet = (unsigned char)text.bytes[i];
+    for (size_t i = 0, size; i<text.size; i += size> 0 ? size : 1) {
+        unsigned char first = (unsigned char)text.bytes[i];
 
-        add(sentence, octet < 0x20 || octet == 0x7F ? '?' : (char)octet);
+        size = cr_character_size(chatroom_bytes(text.bytes + i, text.size - i));
+        if (size == 0 || first < 0x20 || first == 0x7F)
+            add(sentence, '?');
+        else
+            for (size_t j = 0; j < size; j++)
+                add(sentence, text.bytes[i + j]);
     }
 }
 
@@ -34,17 +41,12 @@ void cr_sentence_number(struct cr_sentence *sentence, uint64_t number)
     cr_sentence_quote(sentence, chatroom_bytes(digits + at, sizeof digits - at));
 }
 
-static bool continues(char octet)
-{
-    return ((unsigned char)octet & 0xC0) == 0x80;
-}
-
 /* A sentence that ran full may have ended inside a code point. */
 static void drop_half_character(struct cr_sentence *sentence)
 {
     if (sentence->size < sizeof sentence->bytes - 1)
         return;
-    while (sentence->size > 0 && continues(sentence->bytes[sentence->size - 1]))
+    while (sentence->size > 0 && cr_character_continues(sentence->bytes[sentence->size - 1]))
         sentence->size--;
     if (sentence->size > 0 && (unsigned char)sentence->bytes[sentence->size - 1] >= 0xC0)
         sentence->size--;
@@ -62,7 +64,7 @@ static size_t characters(chatroom_span text)
     size_t count = 0;
 
     for (size_t i = 0; i < text.size; i++)
-        count += !continues(text.bytes[i]);
+        count += !cr_character_continues(text.bytes[i]);
     return count;
 }
 
@@ -70,7 +72,7 @@ static void add_excerpt(struct cr_sentence *sentence, chatroom_span rest)
 {
     size_t size = rest.size < EXCERPT ? rest.size : EXCERPT;
 
-    while (size < rest.size && size > 0 && continues(rest.bytes[size]))
+    while (size < rest.size && size > 0 && cr_character_continues(rest.bytes[size]))
         size--;
     cr_sentence_add(sentence, "\"");
     cr_sentence_quote(sentence, chatroom_bytes(rest.bytes, size));

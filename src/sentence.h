@@ -14,7 +14,7 @@ struct cr_sentence {
 
 /* All zero is an empty one. */
 void cr_sentence_add(struct cr_sentence *sentence, const char *words);
-/* Text of somebody else's: a control character becomes '?', so that a sentence stays one line. */
+/* Somebody else's text: control characters and what is not UTF-8 become '?', so that a sentence is one line of text. */
 void cr_sentence_quote(struct cr_sentence *sentence, chatroom_span text);
 void cr_sentence_number(struct cr_sentence *sentence, uint64_t number);
 

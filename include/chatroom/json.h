@@ -116,6 +116,8 @@ CHATROOM_API void chatroom_json_number(struct chatroom_json *json, int64_t numbe
 CHATROOM_API void chatroom_json_raw(struct chatroom_json *json, chatroom_span raw);
 /* The same bytes, without a comma or a check: for texts whose layout is fixed by a protocol. */
 CHATROOM_API void chatroom_json_literal(struct chatroom_json *json, chatroom_span text);
+/* What chatroom_json_string() writes between the quotes. */
+CHATROOM_API void chatroom_json_escaped(struct chatroom_json *json, chatroom_span text);
 /* The text of a STRING value, its escapes resolved, without quotes, comma or check: for texts that are not JSON. */
 CHATROOM_API void chatroom_json_decoded(struct chatroom_json *json, const struct chatroom_json_value *value);
 

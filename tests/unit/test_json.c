@@ -303,6 +303,20 @@ static void json__writer_puts_commas_and_escapes(void **state)
     assert_int_equal(json.depth, 0);
 }
 
+static void json__escaped_text_is_a_string_without_its_quotes(void **state)
+{
+    char buffer[64];
+    struct chatroom_json json = chatroom_json_on(buffer, sizeof buffer);
+    chatroom_span text = {NULL, 0};
+
+    (void)state;
+    json.comma = true;
+    chatroom_json_escaped(&json, chatroom_bytes("a\"\\\n\x01\xe2\x80\xa8", 8));
+    chatroom_json_escaped(&json, chatroom_bytes(NULL, 0));
+    assert_true(chatroom_json_done(&json, &text));
+    assert_true(chatroom_span_equal(text, chatroom_str("a\\\"\\\\\\n\\u0001\\u2028")));
+}
+
 static void json__writer_says_when_it_did_not_fit(void **state)
 {
     (void)state;
@@ -413,6 +427,7 @@ int main(void)
         cmocka_unit_test(json__get_finds_escaped_names_and_refuses_doubles),
         cmocka_unit_test(json__text_resolves_escapes),
         cmocka_unit_test(json__writer_puts_commas_and_escapes),
+        cmocka_unit_test(json__escaped_text_is_a_string_without_its_quotes),
         cmocka_unit_test(json__writer_says_when_it_did_not_fit),
         cmocka_unit_test(json__a_walk_meets_every_element_and_member),
         cmocka_unit_test(json__a_walk_over_a_damaged_text_ends),
