@@ -8,6 +8,15 @@ struct cursor {
     const char *at, *end;
 };
 
+static struct cursor cursor_on(chatroom_span text)
+{
+    static const char nothing[1] = ""; /* nothing is added to a null pointer */
+    const char *from = text.bytes ? text.bytes : nothing;
+    struct cursor c = {from, from + text.size};
+
+    return c;
+}
+
 static void skip_space(struct cursor *c)
 {
     while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\r' || *c->at == '\t'))
@@ -291,9 +300,8 @@ static bool scan_object(struct cursor *c, struct chatroom_json_member *members, 
 int chatroom_json_scan(chatroom_span text, struct chatroom_json_value *ret_value, struct chatroom_json_member *members,
                        size_t capacity, size_t *ret_count)
 {
-    static const char nothing[1] = "";
-    const char *from = text.bytes ? text.bytes : nothing;
-    struct cursor c = {from, from + text.size};
+    struct cursor c = cursor_on(text);
+    const char *from = c.at;
     struct chatroom_json_value value = {0};
     size_t count = 0;
 
@@ -314,6 +322,66 @@ int chatroom_json_scan(chatroom_span text, struct chatroom_json_value *ret_value
     if (ret_value)
         *ret_value = value;
     return CHATROOM_OK;
+}
+
+/* ---- walking ---- */
+
+struct chatroom_json_value chatroom_json_value(chatroom_span text)
+{
+    struct cursor c = cursor_on(text);
+    struct chatroom_json_value value = {0};
+
+    skip_space(&c);
+    while (c.end > c.at && (c.end[-1] == ' ' || c.end[-1] == '\n' || c.end[-1] == '\r' || c.end[-1] == '\t'))
+        c.end--;
+    value.type = type_at(&c);
+    value.raw = chatroom_bytes(c.at, (size_t)(c.end - c.at));
+    value.escaped = value.type == CHATROOM_JSON_STRING && memchr(value.raw.bytes, '\\', value.raw.size);
+    return value;
+}
+
+struct chatroom_json_walk chatroom_json_each(chatroom_span raw)
+{
+    struct cursor c = cursor_on(raw);
+    struct chatroom_json_walk walk = {0};
+
+    skip_space(&c);
+    if (take(&c, '{'))
+        walk.bracket = '}';
+    else if (take(&c, '['))
+        walk.bracket = ']';
+    walk.at = c.at;
+    walk.end = c.end;
+    return walk;
+}
+
+/* Stands before an element or a member, or at the end. False: at the end, or the text was not valid. */
+static bool step(struct cursor *c, const struct chatroom_json_walk *walk, struct chatroom_json_member *ret_member)
+{
+    skip_space(c);
+    if (take(c, walk->bracket))
+        return false;
+    if (walk->started) {
+        if (!take(c, ','))
+            return false;
+        skip_space(c);
+    }
+    ret_member->name = chatroom_bytes(NULL, 0);
+    ret_member->name_escaped = false;
+    return (walk->bracket == ']' || skip_name(c, ret_member)) && skip_value(c, 1, &ret_member->value);
+}
+
+bool chatroom_json_next(struct chatroom_json_walk *walk, struct chatroom_json_member *ret_member)
+{
+    struct cursor c = {walk->at, walk->end};
+
+    if (!walk->bracket)
+        return false;
+    if (!step(&c, walk, ret_member))
+        walk->bracket = '\0';
+    walk->at = c.at;
+    walk->started = true;
+    return walk->bracket != '\0';
 }
 
 /* ---- looking up ---- */
@@ -539,4 +607,24 @@ void chatroom_json_raw(struct chatroom_json *json, chatroom_span raw)
 void chatroom_json_literal(struct chatroom_json *json, chatroom_span text)
 {
     put(json, text.bytes, text.size);
+}
+
+void chatroom_json_decoded(struct chatroom_json *json, const struct chatroom_json_value *value)
+{
+    struct cursor c;
+
+    if (value->type != CHATROOM_JSON_STRING)
+        return;
+    c.at = value->raw.bytes + 1;
+    c.end = value->raw.bytes + value->raw.size - 1;
+    while (c.at < c.end) {
+        const char *escape = memchr(c.at, '\\', (size_t)(c.end - c.at));
+        char piece[4];
+
+        put(json, c.at, (size_t)((escape ? escape : c.end) - c.at));
+        if (!escape)
+            return;
+        c.at = escape;
+        put(json, piece, decode_one(&c, piece));
+    }
 }

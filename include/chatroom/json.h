@@ -63,6 +63,28 @@ CHATROOM_API int chatroom_json_get(chatroom_span object, chatroom_span name, str
  */
 CHATROOM_API int chatroom_json_text(const struct chatroom_json_value *value, char *buffer, chatroom_span *ret_text);
 
+/* The outermost value of a text that is known to be valid. */
+CHATROOM_API struct chatroom_json_value chatroom_json_value(chatroom_span text);
+
+/*
+ * A walk over the elements of an array, or the members of an object, in the order in which they stand:
+ *
+ *     struct chatroom_json_walk walk = chatroom_json_each(array.raw);
+ *     while (chatroom_json_next(&walk, &member))
+ *         ...member.value...
+ *
+ * raw must be the raw text of a valid value; one that is neither array nor object has nothing to walk over. An element's name
+ * is empty. To reach the n-th one is to pass over all before it.
+ */
+struct chatroom_json_walk {
+    const char *at, *end; /* what is left */
+    char bracket;         /* that ends it; '\0' at the end */
+    bool started;
+};
+
+CHATROOM_API struct chatroom_json_walk chatroom_json_each(chatroom_span raw);
+CHATROOM_API bool chatroom_json_next(struct chatroom_json_walk *walk, struct chatroom_json_member *ret_member);
+
 /* ---- writer ----------------------------------------------------------------------------------------------------- */
 
 /*
@@ -94,6 +116,8 @@ CHATROOM_API void chatroom_json_number(struct chatroom_json *json, int64_t numbe
 CHATROOM_API void chatroom_json_raw(struct chatroom_json *json, chatroom_span raw);
 /* The same bytes, without a comma or a check: for texts whose layout is fixed by a protocol. */
 CHATROOM_API void chatroom_json_literal(struct chatroom_json *json, chatroom_span text);
+/* The text of a STRING value, its escapes resolved, without quotes, comma or check: for texts that are not JSON. */
+CHATROOM_API void chatroom_json_decoded(struct chatroom_json *json, const struct chatroom_json_value *value);
 
 /* An upper bound of what chatroom_json_string() writes for that many bytes. */
 #define CHATROOM_JSON_STRING_BOUND(size) ((size) * 6 + 3)

@@ -321,6 +321,85 @@ static void json__writer_says_when_it_did_not_fit(void **state)
     }
 }
 
+/* Every element or member as NAME=RAW; */
+static const char *walked(const char *text, char *ret_list)
+{
+    struct chatroom_json_walk walk = chatroom_json_each(chatroom_str(text));
+    struct chatroom_json_member member;
+
+    *ret_list = '\0';
+    while (chatroom_json_next(&walk, &member)) {
+        strncat(ret_list, member.name.bytes ? member.name.bytes : "", member.name.size);
+        strcat(ret_list, "=");
+        strncat(ret_list, member.value.raw.bytes, member.value.raw.size);
+        strcat(ret_list, ";");
+    }
+    assert_false(chatroom_json_next(&walk, &member));
+    return ret_list;
+}
+
+static void json__a_walk_meets_every_element_and_member(void **state)
+{
+    char list[128];
+
+    (void)state;
+    assert_string_equal(walked(" [1 , \"a,]\",[2,[]] ,{\"b\":3}, null ] ", list),
+                        "=1;=\"a,]\";=[2,[]];={\"b\":3};=null;");
+    assert_string_equal(walked("{ \"a\" : 1,\"b\":{\"c\":[]}, \"a\":true}", list), "a=1;b={\"c\":[]};a=true;");
+    assert_string_equal(walked("[]", list), "");
+    assert_string_equal(walked("{ }", list), "");
+    assert_string_equal(walked("\"[1]\"", list), "");
+    assert_string_equal(walked("", list), "");
+}
+
+static void json__a_walk_over_a_damaged_text_ends(void **state)
+{
+    static const char *const damaged[] = {"[1", "[1 2]", "[1,", "[1,,2]", "[1,}", "[1,2}"};
+    char list[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++)
+        assert_int_equal(strncmp(walked(damaged[i], list), "=1;", 3), 0);
+    assert_string_equal(walked("{1}", list), "");
+    assert_string_equal(walked("[1}", list), "=1;");
+}
+
+static void json__the_outermost_value_is_found_without_a_scan(void **state)
+{
+    static const char *const texts[] = {" {\"a\" : 1}\n", "\t[]", "\"a\\n\" ", "\"a\"",
+                                        "-1.5",           "true", "false",     "null"};
+    struct chatroom_json_value expected, value;
+    size_t count;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_int_equal(chatroom_json_scan(chatroom_str(texts[i]), &expected, NULL, 0, &count), CHATROOM_OK);
+        value = chatroom_json_value(chatroom_str(texts[i]));
+        assert_int_equal(value.type, expected.type);
+        assert_int_equal(value.escaped, expected.escaped);
+        assert_ptr_equal(value.raw.bytes, expected.raw.bytes);
+        assert_int_equal(value.raw.size, expected.raw.size);
+    }
+    assert_int_equal(chatroom_json_value(chatroom_str(NULL)).type, CHATROOM_JSON_NONE);
+}
+
+static void json__a_decoded_string_is_written_as_it_reads(void **state)
+{
+    struct chatroom_json_value value = chatroom_json_value(chatroom_str("\"a\\u00e4 \\\"b\\ud834\\udd1e\\n\""));
+    char buffer[32];
+
+    (void)state;
+    for (size_t capacity = 0; capacity <= 12; capacity++) {
+        struct chatroom_json json = chatroom_json_on(buffer, capacity);
+
+        memset(buffer, '#', sizeof buffer);
+        chatroom_json_decoded(&json, &value);
+        assert_int_equal(json.size, 11);
+        assert_memory_equal(buffer, "a\xc3\xa4 \"b\xf0\x9d\x84\x9e\n", capacity < 11 ? capacity : 11);
+        assert_int_equal(buffer[capacity], '#');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +414,10 @@ int main(void)
         cmocka_unit_test(json__text_resolves_escapes),
         cmocka_unit_test(json__writer_puts_commas_and_escapes),
         cmocka_unit_test(json__writer_says_when_it_did_not_fit),
+        cmocka_unit_test(json__a_walk_meets_every_element_and_member),
+        cmocka_unit_test(json__a_walk_over_a_damaged_text_ends),
+        cmocka_unit_test(json__the_outermost_value_is_found_without_a_scan),
+        cmocka_unit_test(json__a_decoded_string_is_written_as_it_reads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
