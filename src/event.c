@@ -1,10 +1,9 @@
 #include <chatroom/event.h>
 
+#include "base64.h"
 #include "clf.h"
 #include "event_maps.h"
 #include "loose.h"
-
-#include <nettle/base64.h>
 
 static void write_text(struct chatroom_json *json, const char *name, chatroom_span text)
 {
@@ -149,21 +148,6 @@ static void write_connect(const struct chatroom_request_info *info, struct chatr
     write_flag(json, "isBase64Encoded", false);
 }
 
-static void write_base64(chatroom_span octets, struct chatroom_json *json)
-{
-    enum { PIECE = 48 }; /* a multiple of three, so that only the last has padding */
-    char text[BASE64_ENCODE_RAW_LENGTH(PIECE)];
-
-    chatroom_json_raw(json, chatroom_str("\""));
-    for (size_t at = 0; at < octets.size; at += PIECE) {
-        size_t size = octets.size - at < PIECE ? octets.size - at : PIECE;
-
-        base64_encode_raw(text, size, (const uint8_t *)octets.bytes + at);
-        chatroom_json_literal(json, chatroom_bytes(text, BASE64_ENCODE_RAW_LENGTH(size)));
-    }
-    chatroom_json_literal(json, chatroom_str("\""));
-}
-
 static void write_message(const struct chatroom_request_info *info, chatroom_span body, struct chatroom_json *json)
 {
     bool binary = info->kind == CHATROOM_BINARY_MESSAGE;
@@ -171,7 +155,7 @@ static void write_message(const struct chatroom_request_info *info, chatroom_spa
     write_context(info, json);
     chatroom_json_name(json, "body");
     if (binary)
-        write_base64(body, json);
+        cr_base64_write(json, body);
     else
         chatroom_json_string(json, body);
     write_flag(json, "isBase64Encoded", binary);

@@ -100,12 +100,43 @@ static bool in_context(const struct chatroom_request_info *info, chatroom_span n
     return is_always_there(name) || (context_text(info, name, &text) && text.size > 0);
 }
 
+static bool is_context(chatroom_span name)
+{
+    static const struct chatroom_api api;
+    static const struct chatroom_request_info nobody = {.api = &api};
+    chatroom_span text;
+
+    return is_always_there(name) || context_text(&nobody, name, &text);
+}
+
+/* What is wrong with a source, or NULL; then both are set. */
+static const char *parse_good(chatroom_span source, enum where *ret_where, chatroom_span *ret_name)
+{
+    if (!parse(source, ret_where, ret_name))
+        return "An identity source is route.request.header.NAME, route.request.querystring.NAME, "
+               "stageVariables.NAME or context.NAME.";
+    if (*ret_where == IN_HEADER && !cr_is_token(*ret_name))
+        return "An identity source names a header that cannot be.";
+    if (*ret_where == IN_CONTEXT && !is_context(*ret_name))
+        return "An identity source names a context variable that is not there when an authorizer is asked.";
+    return NULL;
+}
+
+int chatroom_event_check_identity(chatroom_span source, struct chatroom_error *error)
+{
+    enum where where;
+    chatroom_span name;
+    const char *fault = parse_good(source, &where, &name);
+
+    return fault ? chatroom_error_set(error, CHATROOM_EINVAL, fault) : CHATROOM_OK;
+}
+
 bool chatroom_event_has_identity(const struct chatroom_request_info *info, chatroom_span source)
 {
     enum where where;
     chatroom_span name;
 
-    if (!parse(source, &where, &name))
+    if (parse_good(source, &where, &name))
         return false;
     switch (where) {
     case IN_HEADER:
@@ -118,31 +149,4 @@ bool chatroom_event_has_identity(const struct chatroom_request_info *info, chatr
         return in_context(info, name);
     }
     return false;
-}
-
-static bool is_context(chatroom_span name)
-{
-    static const struct chatroom_api api;
-    static const struct chatroom_request_info nobody = {.api = &api};
-    chatroom_span text;
-
-    return is_always_there(name) || context_text(&nobody, name, &text);
-}
-
-int chatroom_event_check_identity(chatroom_span source, struct chatroom_error *error)
-{
-    enum where where;
-    chatroom_span name;
-
-    if (!parse(source, &where, &name))
-        return chatroom_error_set(error, CHATROOM_EINVAL,
-                                  "An identity source is route.request.header.NAME, route.request.querystring.NAME, "
-                                  "stageVariables.NAME or context.NAME.");
-    if (where == IN_HEADER && !cr_is_token(name))
-        return chatroom_error_set(error, CHATROOM_EINVAL, "An identity source names a header that cannot be.");
-    if (where == IN_CONTEXT && !is_context(name))
-        return chatroom_error_set(
-            error, CHATROOM_EINVAL,
-            "An identity source names a context variable that is not there when an authorizer is asked.");
-    return CHATROOM_OK;
 }
