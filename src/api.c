@@ -2,6 +2,7 @@
 
 #include "facts.h"
 #include "memory.h"
+#include "token.h"
 
 #include <chatroom/management.h>
 
@@ -95,19 +96,11 @@ static char lower(char octet)
     return octet >= 'A' && octet <= 'Z' ? (char)(octet - 'A' + 'a') : octet;
 }
 
-static bool same_word(chatroom_span a, chatroom_span b)
-{
-    for (size_t i = 0; i < a.size && i < b.size; i++)
-        if (lower(a.bytes[i]) != lower(b.bytes[i]))
-            return false;
-    return a.size == b.size;
-}
-
 static const struct cr_domain *find_domain(const chatroom *c, chatroom_span name)
 {
     const struct cr_domain *domain = c->domains;
 
-    while (domain && !same_word(domain->name, name))
+    while (domain && !cr_same_word(domain->name, name))
         domain = domain->next;
     return domain;
 }
@@ -161,21 +154,13 @@ int chatroom_map_domain(chatroom *c, const char *name, const char *key)
 
 /* ---- URLs ---- */
 
-static bool is_named(chatroom_span name, const char *wanted)
-{
-    for (size_t i = 0; i < name.size; i++)
-        if (lower(name.bytes[i]) != wanted[i]) /* the NUL at its end ends a longer name */
-            return false;
-    return wanted[name.size] == '\0';
-}
-
 chatroom_span cr_api_header(const struct chatroom_request_head *head, const char *name)
 {
     chatroom_span value = {NULL, 0};
     size_t count = 0;
 
     for (size_t i = 0; i < head->header_count; i++)
-        if (is_named(head->headers[i].name, name)) {
+        if (cr_same_word(head->headers[i].name, chatroom_str(name))) {
             value = head->headers[i].value;
             count++;
         }
@@ -223,29 +208,4 @@ bool cr_api_place(const chatroom *c, const struct chatroom_request_head *head, s
     ret_place->rest = path_of(head->target);
     ret_place->any = c->any_path && !domain;
     return ret_place->path.size == 0 || take_first(&ret_place->rest, ret_place->path);
-}
-
-/* ---- ARNs ---- */
-
-chatroom_span cr_arn(const chatroom *c, chatroom_span resource, char *buffer, size_t capacity)
-{
-    const chatroom_span parts[] = {chatroom_str("arn:aws:execute-api:"),
-                                   c->api.region,
-                                   chatroom_str(":"),
-                                   c->api.account_id,
-                                   chatroom_str(":"),
-                                   c->api.id,
-                                   chatroom_str("/"),
-                                   c->api.stage,
-                                   resource};
-    size_t size = 0;
-
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (parts[i].size > capacity - size)
-            return chatroom_bytes(NULL, 0);
-        if (parts[i].size > 0)
-            memcpy(buffer + size, parts[i].bytes, parts[i].size);
-        size += parts[i].size;
-    }
-    return chatroom_bytes(buffer, size);
 }

@@ -22,9 +22,6 @@ struct cr_place {
 /* False: that URL is not of this API. */
 bool cr_api_place(const chatroom *c, const struct chatroom_request_head *head, struct cr_place *ret_place);
 
-/* "arn:aws:execute-api:REGION:ACCOUNT:API/STAGE" and resource, written into buffer; empty: it does not fit. */
-chatroom_span cr_arn(const chatroom *c, chatroom_span resource, char *buffer, size_t capacity);
-
 /* The value of the only header of that name,, which is given in lower case; empty: there is none, or several. */
 chatroom_span cr_api_header(const struct chatroom_request_head *head, const char *name);
 

@@ -8,6 +8,7 @@
 #include "signers.h"
 #include "text.h"
 
+#include <chatroom/event.h>
 #include <chatroom/utf8.h>
 
 enum { BODY_MOST = 131072, TARGET_SHOWN = 256, MESSAGE_MOST = CR_EXPLANATION_MOST + 512 };
@@ -281,10 +282,10 @@ static void fail_verdict(const struct reply *r, const struct cr_signed *found)
     }
 }
 
-/* "/METHOD/@connections/ID", as policies name it. */
+/* "METHOD/@connections/ID", as policies name it. */
 static chatroom_span resource_of(const struct reply *r, char *buffer, size_t capacity)
 {
-    const chatroom_span parts[] = {chatroom_str("/"), r->request->method, chatroom_str("/@connections/"),
+    const chatroom_span parts[] = {r->request->method, chatroom_str("/@connections/"),
                                    chatroom_bytes(r->goal->id, r->goal->id_size)};
     size_t size = 0;
 
@@ -301,14 +302,15 @@ static bool may(const struct reply *r, const struct cr_signer *signer)
 {
     static const char action[] = "execute-api:ManageConnections";
     char resource_text[256], arn_text[1024];
-    chatroom_span resource = resource_of(r, resource_text, sizeof resource_text);
+    chatroom_span resource = resource_of(r, resource_text, sizeof resource_text), arn = {NULL, 0};
 
     if (resource.size > 0 && cr_signer_may(r->c, signer, action, resource))
         return true;
+    (void)chatroom_event_method_arn(&r->c->api, resource, arn_text, sizeof arn_text, &arn);
     fail(r, 403, "AccessDeniedException",
          (struct words){{chatroom_str("User: "), signer->access_key,
                          chatroom_str(" is not authorized to perform: execute-api:ManageConnections on resource: "),
-                         cr_arn(r->c, resource, arn_text, sizeof arn_text)}});
+                         arn}});
     return false;
 }
 

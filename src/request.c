@@ -4,6 +4,7 @@
 #include "facts.h"
 #include "memory.h"
 #include "rooms.h"
+#include "token.h"
 
 enum { CHUNK = 4096, ALIGN = 16 };
 
@@ -366,12 +367,7 @@ void chatroom_request_status(chatroom_request *request, uint16_t status)
 
 int chatroom_request_subprotocol(chatroom_request *request, chatroom_span subprotocol)
 {
-    static const char others[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-    for (size_t i = 0; i < subprotocol.size; i++)
-        if (!memchr(others, subprotocol.bytes[i], sizeof others - 1))
-            return CHATROOM_EINVAL;
-    if (subprotocol.size == 0)
+    if (!cr_is_token(subprotocol))
         return CHATROOM_EINVAL;
     request->subprotocol = cr_request_copy(request, subprotocol);
     return request->subprotocol.bytes ? CHATROOM_OK : CHATROOM_ENOMEM;

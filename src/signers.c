@@ -1,8 +1,8 @@
 #include "signers.h"
 
-#include "api.h"
 #include "memory.h"
 
+#include <chatroom/event.h>
 #include <chatroom/policy.h>
 
 enum { KEY_LEAST = 16, KEY_MOST = 128, SECRET_MOST = 256, TOKEN_MOST = 4096, ARN_MOST = 1024 };
@@ -135,8 +135,7 @@ bool cr_signer_may(const chatroom *c, const struct cr_signer *signer, const char
 
     if (signer->policy.size == 0)
         return true;
-    text = cr_arn(c, resource, arn, sizeof arn);
-    return text.size > 0 &&
+    return chatroom_event_method_arn(&c->api, resource, arn, sizeof arn, &text) == CHATROOM_OK &&
            chatroom_policy_evaluate(signer->policy, chatroom_str(action), text) == CHATROOM_POLICY_ALLOW;
 }
 
@@ -161,7 +160,7 @@ static int authorize(chatroom_request *request, void *arg)
     cr_signers_verify(arg, &as_signed, &found);
     if (found.verdict != CHATROOM_SIGV4_GOOD)
         return refuse(request, "The handshake is not signed, or not rightly.");
-    if (!cr_signer_may(arg, found.signer, "execute-api:Invoke", chatroom_str("/$connect")))
+    if (!cr_signer_may(arg, found.signer, "execute-api:Invoke", chatroom_str("$connect")))
         return refuse(request, "The signer's policy does not allow it to connect.");
     return CHATROOM_OK;
 }

@@ -27,7 +27,7 @@ struct cr_signed {
 /* Verifies a request to this API. */
 void cr_signers_verify(const chatroom *c, const struct chatroom_sigv4_request *request, struct cr_signed *ret_signed);
 
-/* Whether it may do that: action on "arn:aws:execute-api:REGION:ACCOUNT:API/STAGE" and then resource. */
+/* Whether it may do that: action on the ARN of that resource (chatroom_event_method_arn()). */
 bool cr_signer_may(const chatroom *c, const struct cr_signer *signer, const char *action, chatroom_span resource);
 
 void cr_signers_free(chatroom *c);

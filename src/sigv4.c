@@ -3,6 +3,7 @@
 #include "amz_date.h"
 #include "sigv4_canonical.h"
 #include "sigv4_claim.h"
+#include "token.h"
 
 #include <nettle/hmac.h>
 #include <nettle/memops.h>
@@ -178,7 +179,7 @@ static size_t explain(const struct cr_canonical *canonical, const struct scope *
 }
 
 /* In a time that depends on the sizes alone. */
-static bool is_token(const struct cr_claim *claim, chatroom_span token)
+static bool is_token(const struct cr_sigv4_claim *claim, chatroom_span token)
 {
     size_t size = 0;
     unsigned char differs = 0;
@@ -197,7 +198,7 @@ static uint64_t distance(int64_t earlier, int64_t later)
     return (uint64_t)later - (uint64_t)earlier;
 }
 
-static bool is_in_time(const struct cr_claim *claim, const struct chatroom_sigv4_scope *scope)
+static bool is_in_time(const struct cr_sigv4_claim *claim, const struct chatroom_sigv4_scope *scope)
 {
     if (claim->date_ms > scope->time_ms)
         return distance(scope->time_ms, claim->date_ms) <= scope->skew_ms;
@@ -205,14 +206,14 @@ static bool is_in_time(const struct cr_claim *claim, const struct chatroom_sigv4
            (claim->expires_ms >= 0 ? (uint64_t)claim->expires_ms : scope->skew_ms);
 }
 
-static bool is_in_scope(const struct cr_claim *claim, const struct chatroom_sigv4_scope *scope, chatroom_span day)
+static bool is_in_scope(const struct cr_sigv4_claim *claim, const struct chatroom_sigv4_scope *scope, chatroom_span day)
 {
     return chatroom_span_equal(claim->day, day) && chatroom_span_equal(claim->service, scope->service) &&
            (scope->region.size == 0 || chatroom_span_equal(claim->region, scope->region));
 }
 
-static bool is_signature(const struct cr_claim *claim, const struct cr_canonical *canonical, const struct scope *scope,
-                         const uint8_t key[HASH_SIZE])
+static bool is_signature(const struct cr_sigv4_claim *claim, const struct cr_canonical *canonical,
+                         const struct scope *scope, const uint8_t key[HASH_SIZE])
 {
     char expected[HEX_SIZE];
 
@@ -221,7 +222,7 @@ static bool is_signature(const struct cr_claim *claim, const struct cr_canonical
 }
 
 /* Libraries for browsers put the token behind what they have signed; it has been compared with the key's by now. */
-static bool is_signed(const struct cr_claim *claim, struct cr_canonical *canonical, const struct scope *scope,
+static bool is_signed(const struct cr_sigv4_claim *claim, struct cr_canonical *canonical, const struct scope *scope,
                       chatroom_span secret)
 {
     uint8_t key[HASH_SIZE];
@@ -239,9 +240,9 @@ static bool is_signed(const struct cr_claim *claim, struct cr_canonical *canonic
     return good;
 }
 
-static enum chatroom_sigv4_verdict compare(const struct chatroom_sigv4_request *request, const struct cr_claim *claim,
-                                           const struct scope *scope, chatroom_span secret, struct text *explanation,
-                                           size_t *ret_explained)
+static enum chatroom_sigv4_verdict compare(const struct chatroom_sigv4_request *request,
+                                           const struct cr_sigv4_claim *claim, const struct scope *scope,
+                                           chatroom_span secret, struct text *explanation, size_t *ret_explained)
 {
     char body_hash[HEX_SIZE];
     struct cr_query query;
@@ -267,13 +268,13 @@ struct chatroom_sigv4_result chatroom_sigv4_verify(const struct chatroom_sigv4_r
 {
     struct text text = {explanation, capacity, 0};
     struct chatroom_sigv4_result result;
-    struct cr_claim claim;
+    struct cr_sigv4_claim claim;
     char date[CR_AMZ_DATE_SIZE];
     struct scope expected;
     chatroom_span secret = {NULL, 0}, token = {NULL, 0};
     size_t explained = 0;
 
-    result.verdict = cr_claim_read(&claim, request);
+    result.verdict = cr_sigv4_claim_read(&claim, request);
     result.access_key = claim.access_key;
     if (result.verdict == CHATROOM_SIGV4_GOOD) {
         cr_amz_date_format(claim.date_ms, date); /* it came from a text of as many digits */

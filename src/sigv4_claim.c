@@ -1,6 +1,7 @@
 #include "sigv4_claim.h"
 
 #include "sigv4_canonical.h"
+#include "token.h"
 
 /* ---- finding ---- */
 
@@ -45,11 +46,6 @@ static bool is_of(chatroom_span text, const char *others)
     return text.size > 0;
 }
 
-bool cr_is_token(chatroom_span text)
-{
-    return is_of(text, "!#$%&'*+-.^_`|~");
-}
-
 bool cr_is_access_key(chatroom_span text)
 {
     return is_of(text, "-._~");
@@ -73,7 +69,7 @@ static bool is_hash(chatroom_span text)
 /* ---- what both forms have ---- */
 
 /* "KEY/20150830/us-east-1/execute-api/aws4_request" */
-static bool read_credential(struct cr_claim *claim, chatroom_span text)
+static bool read_credential(struct cr_sigv4_claim *claim, chatroom_span text)
 {
     chatroom_span end;
 
@@ -111,7 +107,8 @@ static bool has_header(const struct chatroom_sigv4_request *request, chatroom_sp
 }
 
 /* "content-type;host;x-amz-date" */
-static bool read_signed_names(struct cr_claim *claim, const struct chatroom_sigv4_request *request, chatroom_span text)
+static bool read_signed_names(struct cr_sigv4_claim *claim, const struct chatroom_sigv4_request *request,
+                              chatroom_span text)
 {
     chatroom_span name, last = {NULL, 0}, rest = text;
     bool host = false;
@@ -135,7 +132,7 @@ static bool read_header(const struct chatroom_sigv4_request *request, const char
     return cr_header_find(request, name, ret_value) <= 1;
 }
 
-static bool read_body_hash(struct cr_claim *claim, const struct chatroom_sigv4_request *request)
+static bool read_body_hash(struct cr_sigv4_claim *claim, const struct chatroom_sigv4_request *request)
 {
     static const char name[] = "X-Amz-Content-SHA256";
 
@@ -163,7 +160,8 @@ static bool take_field(chatroom_span part, const char *name, chatroom_span *fiel
 }
 
 /* What is behind the algorithm: the three fields in any order, commas between them. */
-static bool read_authorization(struct cr_claim *claim, const struct chatroom_sigv4_request *request, chatroom_span text)
+static bool read_authorization(struct cr_sigv4_claim *claim, const struct chatroom_sigv4_request *request,
+                               chatroom_span text)
 {
     chatroom_span part, credential = {NULL, 0}, names = {NULL, 0}, signature = {NULL, 0};
     bool known = true;
@@ -178,7 +176,7 @@ static bool read_authorization(struct cr_claim *claim, const struct chatroom_sig
            read_signed_names(claim, request, names);
 }
 
-static bool read_header_date(struct cr_claim *claim, const struct chatroom_sigv4_request *request)
+static bool read_header_date(struct cr_sigv4_claim *claim, const struct chatroom_sigv4_request *request)
 {
     chatroom_span date;
 
@@ -188,7 +186,7 @@ static bool read_header_date(struct cr_claim *claim, const struct chatroom_sigv4
            (cr_amz_date_parse(date, &claim->date_ms) || cr_http_date_parse(date, &claim->date_ms));
 }
 
-static bool read_from_header(struct cr_claim *claim, const struct chatroom_sigv4_request *request)
+static bool read_from_header(struct cr_sigv4_claim *claim, const struct chatroom_sigv4_request *request)
 {
     static const char algorithm[] = "AWS4-HMAC-SHA256 ";
     chatroom_span authorization;
@@ -218,7 +216,7 @@ static bool decode(chatroom_span text, char *buffer, size_t capacity, chatroom_s
     return true;
 }
 
-static bool read_presigned_credential(struct cr_claim *claim, chatroom_span value)
+static bool read_presigned_credential(struct cr_sigv4_claim *claim, chatroom_span value)
 {
     chatroom_span decoded;
     size_t size;
@@ -236,7 +234,7 @@ static bool read_presigned_credential(struct cr_claim *claim, chatroom_span valu
     return good;
 }
 
-static bool read_expires(struct cr_claim *claim, chatroom_span query)
+static bool read_expires(struct cr_sigv4_claim *claim, chatroom_span query)
 {
     static const int64_t week_s = 604800;
     int64_t seconds = 0;
@@ -262,7 +260,8 @@ static bool only_parameter(chatroom_span query, const char *name, chatroom_span 
     return cr_parameter_find(query, name, ret_value) == 1;
 }
 
-static bool read_from_query(struct cr_claim *claim, const struct chatroom_sigv4_request *request, chatroom_span query)
+static bool read_from_query(struct cr_sigv4_claim *claim, const struct chatroom_sigv4_request *request,
+                            chatroom_span query)
 {
     chatroom_span algorithm, credential, date, names;
 
@@ -312,7 +311,8 @@ static bool has_presigned(chatroom_span query)
            0;
 }
 
-enum chatroom_sigv4_verdict cr_claim_read(struct cr_claim *claim, const struct chatroom_sigv4_request *request)
+enum chatroom_sigv4_verdict cr_sigv4_claim_read(struct cr_sigv4_claim *claim,
+                                                const struct chatroom_sigv4_request *request)
 {
     chatroom_span path, query, host;
     bool split, signed_header = has_authorization(request), good;

@@ -13,7 +13,7 @@
 #define CR_SIGNED_NAMES_MOST 2048
 
 /* Spans are borrowed from the request, or point into the claim, which must not move. */
-struct cr_claim {
+struct cr_sigv4_claim {
     bool presigned;           /* in the query */
     chatroom_span access_key; /* from the request; as soon as it is known, also of a malformed claim */
     chatroom_span day, region, service;
@@ -28,13 +28,13 @@ struct cr_claim {
 };
 
 /* GOOD: it is complete; UNSIGNED; MALFORMED. */
-enum chatroom_sigv4_verdict cr_claim_read(struct cr_claim *claim, const struct chatroom_sigv4_request *request);
+enum chatroom_sigv4_verdict cr_sigv4_claim_read(struct cr_sigv4_claim *claim,
+                                                const struct chatroom_sigv4_request *request);
 
 /* False: a method or value holds what ends a line, so that two requests would be signed by the same text. */
 bool cr_can_be_signed(const struct chatroom_sigv4_request *request);
 
-/* Not empty, and of the characters of HTTP's tokens, an access key, a region or service. */
-bool cr_is_token(chatroom_span text);
+/* Not empty, and of the characters of an access key, of a region or service. */
 bool cr_is_access_key(chatroom_span text);
 bool cr_is_scope_word(chatroom_span text);
 
