@@ -14,8 +14,8 @@ import sys
 # clang makes bcmp of memcmp; a distribution's flags make the fortified copies and the stack guard
 FROM_LIBC = re.compile(r'(__)?(memcpy|memset|memcmp|bcmp|memmove|memchr|strlen|strncmp|realloc|free|abort)(_chk)?'
                        r'|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_')
-# pure functions on memory of the caller's; includes.py says who may have them
-FROM_NETTLE = re.compile(r'nettle_base64_\w+')
+# hashes over memory of the caller's, a comparison in constant time, and base64
+FROM_NETTLE = re.compile(r'nettle_(hmac_)?sha256_(init|set_key|update|digest)|nettle_memeql_sec|nettle_base64_\w+')
 # the one function of a host that the core names: the default that CHATROOM_CONFIG fills in
 PUBLIC_DEFAULT = 'chatroom_os_random'
 READ_ONLY = re.compile(r'\.(text|rodata|data\.rel\.ro|debug|init_array|fini_array|note|eh_frame|comment)\b')
