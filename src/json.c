@@ -416,22 +416,29 @@ static size_t decode_one(struct cursor *c, char ret_bytes[4])
     return 1;
 }
 
-static bool name_is(const struct chatroom_json_member *member, chatroom_span name)
+/* inside: of a valid string, without its quotes. */
+static bool reads(chatroom_span inside, bool escaped, chatroom_span text)
 {
-    struct cursor c = {member->name.bytes, member->name.bytes + member->name.size};
+    struct cursor c = {inside.bytes, inside.bytes + inside.size};
     size_t used = 0;
 
-    if (!member->name_escaped)
-        return chatroom_span_equal(member->name, name);
+    if (!escaped)
+        return chatroom_span_equal(inside, text);
     while (c.at < c.end) {
         char piece[4];
         size_t size = decode_one(&c, piece);
 
-        if (size > name.size - used || memcmp(name.bytes + used, piece, size) != 0)
+        if (size > text.size - used || memcmp(text.bytes + used, piece, size) != 0)
             return false;
         used += size;
     }
-    return used == name.size;
+    return used == text.size;
+}
+
+bool chatroom_json_is_text(const struct chatroom_json_value *value, chatroom_span text)
+{
+    return value->type == CHATROOM_JSON_STRING &&
+           reads(chatroom_bytes(value->raw.bytes + 1, value->raw.size - 2), value->escaped, text);
 }
 
 int chatroom_json_get(chatroom_span object, chatroom_span name, struct chatroom_json_value *ret_value)
@@ -445,7 +452,7 @@ int chatroom_json_get(chatroom_span object, chatroom_span name, struct chatroom_
         return CHATROOM_ETYPE;
     c.at++;
     for (bool first = true; next_member(&c, first, &member); first = false) {
-        if (!name_is(&member, name))
+        if (!reads(member.name, member.name_escaped, name))
             continue;
         if (found.type != CHATROOM_JSON_NONE)
             return CHATROOM_EAMBIGUOUS;

@@ -63,6 +63,9 @@ CHATROOM_API int chatroom_json_get(chatroom_span object, chatroom_span name, str
  */
 CHATROOM_API int chatroom_json_text(const struct chatroom_json_value *value, char *buffer, chatroom_span *ret_text);
 
+/* Whether value is a STRING that reads, its escapes resolved, as text. */
+CHATROOM_API bool chatroom_json_is_text(const struct chatroom_json_value *value, chatroom_span text);
+
 /* The outermost value of a text that is known to be valid. */
 CHATROOM_API struct chatroom_json_value chatroom_json_value(chatroom_span text);
 

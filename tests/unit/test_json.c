@@ -303,6 +303,22 @@ static void json__writer_puts_commas_and_escapes(void **state)
     assert_int_equal(json.depth, 0);
 }
 
+static void json__a_string_is_compared_as_it_reads(void **state)
+{
+    struct chatroom_json_value plain = chatroom_json_value(chatroom_str("\"ab\""));
+    struct chatroom_json_value escaped = chatroom_json_value(chatroom_str("\"a\\u0062\\ud834\\udd1e\""));
+    struct chatroom_json_value number = chatroom_json_value(chatroom_str("12"));
+
+    (void)state;
+    assert_true(chatroom_json_is_text(&plain, chatroom_str("ab")));
+    assert_false(chatroom_json_is_text(&plain, chatroom_str("abc")));
+    assert_true(chatroom_json_is_text(&escaped, chatroom_str("ab\xf0\x9d\x84\x9e")));
+    assert_false(chatroom_json_is_text(&escaped, chatroom_str("ab\xf0\x9d")));
+    assert_false(chatroom_json_is_text(&escaped, chatroom_str("ab\xf0\x9d\x84\x9ez")));
+    assert_false(chatroom_json_is_text(&escaped, chatroom_str("")));
+    assert_false(chatroom_json_is_text(&number, chatroom_str("12")));
+}
+
 static void json__escaped_text_is_a_string_without_its_quotes(void **state)
 {
     char buffer[64];
@@ -428,6 +444,7 @@ int main(void)
         cmocka_unit_test(json__text_resolves_escapes),
         cmocka_unit_test(json__writer_puts_commas_and_escapes),
         cmocka_unit_test(json__escaped_text_is_a_string_without_its_quotes),
+        cmocka_unit_test(json__a_string_is_compared_as_it_reads),
         cmocka_unit_test(json__writer_says_when_it_did_not_fit),
         cmocka_unit_test(json__a_walk_meets_every_element_and_member),
         cmocka_unit_test(json__a_walk_over_a_damaged_text_ends),
