@@ -66,7 +66,7 @@ struct chatroom_header {
     chatroom_span value;
 };
 
-/* The request that opens a connection; all borrowed. A transport without HTTP fills in target and peer address alone. */
+/* The head of a request; all borrowed. A transport without HTTP fills in target and peer address alone. */
 struct chatroom_request_head {
     chatroom_span target; /* path and query as sent, origin form: "/development?x=1" */
     const struct chatroom_header *headers;
@@ -86,18 +86,22 @@ struct chatroom_answer {
 
 /* A whole request that opens no connection; all borrowed. */
 struct chatroom_http_request {
-    chatroom_span method;
+    chatroom_span method; /* a token, as sent: "POST" */
     struct chatroom_request_head head;
     chatroom_span body;
-    bool cut; /* the body was longer than the core wanted; it is not there */
+    bool cut; /* the body was longer than the core wanted: it is not here */
 };
 
-/* The core's answer, borrowed until the transport's next call up. */
+/*
+ * The core's answer, borrowed until the transport's next call up. The transport adds what belongs to the message and to the
+ * connection: Content-Length, Date, Connection and the like. It leaves out a header of the core's that names one of these,
+ * whose name is no token, or whose value holds CR, LF or NUL; a status that is not from 200 to 599 is 500.
+ */
 struct chatroom_http_answer {
     uint16_t status;
-    const struct chatroom_header *headers; /* Content-Length and those of the connection are the transport's */
+    const struct chatroom_header *headers;
     size_t header_count;
-    chatroom_span body;
+    chatroom_span body; /* not sent in answer to HEAD, nor with 204 and 304 */
 };
 
 /* ---- the table -------------------------------------------------------------------------------------------------- */
@@ -134,21 +138,6 @@ struct chatroom_transport_ops {
      * chatroom_transport_closed() follows, from a later step(). When a queue is at its limit is the transport's to say.
      */
     int (*send)(void *self, void *peer, chatroom_frame *frame);
-
-    /*
-     * May. As send(), for one who can be told no: after EAGAIN or ENOMEM nothing was taken, and the peer lives. Absent:
-     * send() is used.
-     */
-    int (*offer)(void *self, void *peer, chatroom_frame *frame);
-
-    /*
-     * May. When the last whole message came from the peer or was queued for it alone or for its groups, in mono_ns; not pings.
-     * Absent: nobody knows.
-     */
-    uint64_t (*active_at)(void *self, void *peer);
-
-    /* May. Makes fd() readable also when that descriptor is: the core drives a source beside it. Errors: ENOMEM, ESYSTEM. */
-    int (*watch)(void *self, int fd);
 
     /*
      * Must. What is queued goes first, then an orderly close with that code and reason (borrowed, at most 123 bytes of
@@ -208,6 +197,27 @@ struct chatroom_transport_ops {
      */
     void (*close_all)(void *self);
 
+    /*
+     * May. As send(), for one who can be told no: after EAGAIN or ENOMEM nothing was taken, and the peer lives. Its limit is
+     * below that of send(), so that what is offered alone never costs a peer its connection; an empty queue takes whatever
+     * send() would. Absent: send() is used.
+     */
+    int (*offer)(void *self, void *peer, chatroom_frame *frame);
+
+    /*
+     * May. When the last whole message came from the peer or was queued for it, alone or as a member of a group, in mono_ns;
+     * when it was accepted, if there was none. Pings and the like are no messages. A transport with threads may know it a
+     * little late. Absent: nobody knows.
+     */
+    uint64_t (*active_at)(void *self, void *peer);
+
+    /*
+     * May. After open(): makes fd() readable also while that descriptor is. The core drives what is behind it by itself; it
+     * stays the core's, and is watched until it is closed or close_all(). Errors: ENOMEM, ESYSTEM. Absent, or without fd():
+     * the host calls step() by time alone.
+     */
+    int (*watch)(void *self, int fd);
+
     /* 0.1 ends here. */
 };
 
@@ -238,13 +248,15 @@ CHATROOM_API void chatroom_transport_closed(chatroom_connection *connection, uin
                                             enum chatroom_party by);
 
 /*
- * Does the core answer plain HTTP requests to that path? Asked when the head is there, before a body is read: *ret_body_bytes
- * is how much of one it wants at most. Errors: ENOENT it does not; the transport answers as it likes.
+ * Plain HTTP, for a transport that speaks it: a request that opens no connection gets its answer within a call, so that no
+ * exchange lives longer than that and the core knows nobody to whom it is due.
+ *
+ * The first is asked when the head is there, before a body is read: does the core answer requests to that target, whatever
+ * the method? *ret_body_bytes is how much of a body it wants at most; a transport may know less to be enough, and says cut.
+ * Errors: ENOENT it does not; the transport answers as it likes. The second answers one of those, once its body is there.
  */
 CHATROOM_API int chatroom_transport_http_wanted(chatroom_transport_port *port, const struct chatroom_request_head *head,
                                                 size_t *ret_body_bytes);
-
-/* Answers one that it wanted. */
 CHATROOM_API void chatroom_transport_http(chatroom_transport_port *port, const struct chatroom_http_request *request,
                                           struct chatroom_http_answer *ret_answer);
 
