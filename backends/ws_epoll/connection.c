@@ -98,12 +98,21 @@ void ws_connection_report_farewell(struct ws_loop *loop, struct ws_connection *c
     ws_connection_report(loop, c, c->close_code, reason, CHATROOM_BY_SERVER);
 }
 
+void ws_held_free(struct ws_loop *loop, struct ws_connection *c)
+{
+    if (!c->held)
+        return;
+    ws_idles_remove(&loop->idles, &c->held->idle);
+    loop->held_bytes -= c->held->charge;
+    free(c->held);
+    c->held = NULL;
+}
+
 void ws_connection_linger(struct ws_loop *loop, struct ws_connection *c)
 {
     ws_assembler_fini(&c->in, &loop->readers);
-    free(c->held);
+    ws_held_free(loop, c);
     free(c->postponed);
-    c->held = NULL;
     c->postponed = NULL;
     c->state = WS_LINGER;
     c->since = loop->now.mono_ns;
@@ -141,7 +150,7 @@ void ws_connection_end(struct ws_loop *loop, struct ws_connection *c, bool reset
     ws_timer_remove(&loop->timers, &c->timer);
     ws_queue_clear(&c->out, &loop->pool);
     ws_assembler_fini(&c->in, &loop->readers);
-    free(c->held);
+    ws_held_free(loop, c);
     free(c->postponed);
     free(c->farewell);
     loop->writing_count -= c->writing;
@@ -228,11 +237,20 @@ static uint64_t open_deadline(const struct ws_loop *loop, const struct ws_connec
     return earlier(due, maybe_after(c->full_at, loop->options->queue_soft_ms));
 }
 
+/* Of a request, or of the time between two; an answer has the time of a slow reader. */
+static uint64_t request_deadline(const struct ws_loop *loop, const struct ws_connection *c)
+{
+    if (c->state == WS_HEAD && !ws_queue_empty(&c->out))
+        return stall_deadline(loop, c);
+    return ws_after(c->since, ws_idle(c) ? loop->options->keep_alive_ms : loop->options->handshake_ms);
+}
+
 static uint64_t deadline(const struct ws_loop *loop, const struct ws_connection *c)
 {
     switch ((enum ws_state)c->state) {
     case WS_HEAD:
-        return ws_after(c->since, loop->options->handshake_ms);
+    case WS_BODY:
+        return request_deadline(loop, c);
     case WS_OPEN:
         return open_deadline(loop, c);
     case WS_CLOSING:
@@ -288,9 +306,11 @@ static void expire_open(struct ws_loop *loop, struct ws_connection *c)
         ping(loop, c);
 }
 
-static void expire_head(struct ws_loop *loop, struct ws_connection *c)
+static void expire_request(struct ws_loop *loop, struct ws_connection *c)
 {
-    if (c->held)
+    if (c->state == WS_HEAD && !ws_queue_empty(&c->out))
+        ws_connection_lose(loop, c, WS_LOST_SLOW);
+    else if (c->held && !ws_idle(c))
         ws_http_refuse(loop, c, (struct ws_refusal){408, "", "The request took too long."}, false);
     else
         ws_connection_end(loop, c, false);
@@ -301,8 +321,8 @@ void ws_connection_expire(struct ws_loop *loop, struct ws_connection *c)
     uint64_t due = deadline(loop, c);
 
     if (due <= loop->now.mono_ns) {
-        if (c->state == WS_HEAD)
-            expire_head(loop, c);
+        if (c->state == WS_HEAD || c->state == WS_BODY)
+            expire_request(loop, c);
         else if (c->state == WS_OPEN)
             expire_open(loop, c);
         else

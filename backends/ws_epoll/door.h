@@ -18,10 +18,13 @@ struct ws_door;
 
 /* Both take fd over, and close it when they return false: out of memory. */
 struct ws_door_ops {
-    /* It comes in. address is to be given back with ws_door_left(). */
-    bool (*admit)(struct ws_door *door, int fd, struct ws_address *address);
+    /* It comes in. address is to be given back with ws_door_left(). apart: for the core's plain HTTP alone. */
+    bool (*admit)(struct ws_door *door, int fd, struct ws_address *address, bool apart);
     /* It is told why not, and gets the time to hear it. */
     bool (*refuse)(struct ws_door *door, int fd, struct ws_refusal refusal);
+    /* Whoever has waited longest for its next request goes: at the latest from now on ws_door_left() counts it as not
+     * opening any more. False: nobody waits. Takes no fd. */
+    bool (*make_room)(struct ws_door *door);
 };
 
 struct ws_door {
