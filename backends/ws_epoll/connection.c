@@ -120,17 +120,35 @@ void ws_connection_linger(struct ws_loop *loop, struct ws_connection *c)
     ws_output_due(loop, c);
 }
 
-void ws_connection_fail(struct ws_loop *loop, struct ws_connection *c, uint16_t code, chatroom_span reason)
+static void log_end(struct ws_loop *loop, const struct ws_connection *c, const char *event, uint16_t code,
+                    chatroom_span reason)
 {
     const struct chatroom_log_field fields[] = {CHATROOM_NUMBER("code", code), CHATROOM_TEXT("reason", reason)};
 
-    loop->up->log(loop, CHATROOM_LOG_INFO, code == 1001 ? "timed_out" : "protocol_error", c, fields, 2);
+    loop->up->log(loop, CHATROOM_LOG_INFO, event, c, fields, 2);
+}
+
+static void close_with(struct ws_loop *loop, struct ws_connection *c, uint16_t code, chatroom_span reason)
+{
     if (ws_queue_close(&c->out, &loop->pool, code, reason)) {
         ws_connection_lose(loop, c, WS_LOST_MEMORY);
         return;
     }
     ws_connection_report(loop, c, code, reason, CHATROOM_BY_SERVER);
     ws_connection_linger(loop, c);
+}
+
+void ws_connection_fail(struct ws_loop *loop, struct ws_connection *c, uint16_t code, chatroom_span reason)
+{
+    log_end(loop, c, "protocol_error", code, reason);
+    close_with(loop, c, code, reason);
+}
+
+/* The peer did nothing wrong: it hears what it would hear of the cloud service, the log hears why. */
+static void go_away(struct ws_loop *loop, struct ws_connection *c, const char *why)
+{
+    log_end(loop, c, "timed_out", 1001, chatroom_str(why));
+    close_with(loop, c, 1001, chatroom_str("Going away"));
 }
 
 void ws_connection_end(struct ws_loop *loop, struct ws_connection *c, bool reset)
@@ -295,9 +313,9 @@ static void expire_open(struct ws_loop *loop, struct ws_connection *c)
     else if (passed(loop, c->partial_at, loop->options->message_ms))
         ws_connection_fail(loop, c, 1008, chatroom_str("a message that took too long"));
     else if (passed(loop, c->since, loop->options->life_ms))
-        ws_connection_fail(loop, c, 1001, chatroom_str("the connection is too old"));
+        go_away(loop, c, "the connection is too old");
     else if (passed(loop, c->messaged_at, loop->options->idle_ms))
-        ws_connection_fail(loop, c, 1001, chatroom_str("the connection was idle"));
+        go_away(loop, c, "the connection was idle");
     else if (liveness_deadline(loop, c) > loop->now.mono_ns)
         return;
     else if (c->pinged)

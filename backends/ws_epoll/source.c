@@ -37,8 +37,8 @@ void ws_poll_clear(int wake_fd)
 
 int ws_poll_watch(int epoll, int fd)
 {
-    static struct ws_source watched = {WS_SOURCE_WATCHED}; /* never written to */
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &watched};
+    static const struct ws_source watched = {WS_SOURCE_WATCHED};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = (void *)(uintptr_t)&watched};
 
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST)
         return CHATROOM_OK;
