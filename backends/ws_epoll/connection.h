@@ -148,13 +148,11 @@ struct ws_up {
      * way, and ws_input_go_on() follows when they are here.
      */
     void (*fence)(struct ws_loop *loop, struct ws_connection *c);
-    /* As chatroom_transport_http_wanted(); ws_request_wanted() answers. Out of memory for it: the connection is lost.
-     */
+    /* As chatroom_transport_http_wanted(); ws_request_wanted() has the answer. As with message(). */
     void (*wanted)(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_request_head *head);
-    /* As chatroom_transport_http(); ws_request_answer() answers. The same. */
+    /* As chatroom_transport_http(), and ws_request_answer(). */
     void (*request)(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_http_request *request);
-    /* A flush has done with it: what its queue is charged, or when a message last went, may have changed. NULL: no
-     * need. */
+    /* A flush has done with it: its queue, or when a message last went, may be another. NULL: no need. */
     void (*settled)(struct ws_loop *loop, const struct ws_connection *c);
 };
 
@@ -166,7 +164,7 @@ struct ws_loop {
     size_t output_bytes;     /* of all of its connections: beyond it the one with the most is reset */
     size_t body_bytes;       /* of bodies that its connections hold: beyond it they are refused */
     size_t held_bytes;       /* so much of that is there */
-    struct ws_idles idles;   /* records of connections that wait for their next request */
+    struct ws_idles idles;   /* what those hold who wait for their next request */
     struct chatroom_now now; /* of the last step */
     int epoll;
     int wake_fd;

@@ -22,8 +22,7 @@ struct ws_door_ops {
     bool (*admit)(struct ws_door *door, int fd, struct ws_address *address, bool apart);
     /* It is told why not, and gets the time to hear it. */
     bool (*refuse)(struct ws_door *door, int fd, struct ws_refusal refusal);
-    /* Whoever has waited longest for its next request goes: at the latest from now on ws_door_left() counts it as not
-     * opening any more. False: nobody waits. Takes no fd. */
+    /* Whoever waits longest for its next request is not counted as opening any more, and goes. False: nobody waits. */
     bool (*make_room)(struct ws_door *door);
 };
 
