@@ -475,22 +475,3 @@ bool cr_gateway_run(chatroom *c)
     }
     return any;
 }
-
-/* ---- plain HTTP ---- */
-
-int chatroom_transport_http_wanted(chatroom_transport_port *port, const struct chatroom_request_head *head,
-                                   size_t *ret_body_bytes)
-{
-    (void)port;
-    (void)head;
-    (void)ret_body_bytes;
-    return CHATROOM_ENOENT; /* an instance has only routes of WebSockets */
-}
-
-void chatroom_transport_http(chatroom_transport_port *port, const struct chatroom_http_request *request,
-                             struct chatroom_http_answer *ret_answer)
-{
-    (void)port;
-    (void)request;
-    *ret_answer = (struct chatroom_http_answer){.status = 404};
-}
