@@ -19,6 +19,15 @@ static size_t count_descriptors(void)
     return count;
 }
 
+static size_t descriptors;
+
+int kit_setup(void **state)
+{
+    (void)state;
+    descriptors = count_descriptors();
+    return 0;
+}
+
 static void take_log(void *arg, enum chatroom_log_level level, const char *event,
                      const struct chatroom_log_field *fields, size_t count)
 {
@@ -78,7 +87,6 @@ void kit_open(struct kit *kit, const struct chatroom_remote_options *options)
     struct chatroom_error error = {0, ""};
 
     memset(kit, 0, sizeof *kit);
-    kit->descriptors = count_descriptors();
     kit->wire = wire_new(false);
     make_instance(kit);
     if (options)
@@ -96,7 +104,7 @@ void kit_close(struct kit *kit)
     chatroom_free(kit->c);
     wire_free(kit->wire);
     assert_int_equal(kit->heap.blocks, 0);
-    assert_int_equal(count_descriptors(), kit->descriptors);
+    assert_int_equal(count_descriptors(), descriptors);
 }
 
 void kit_start(struct kit *kit)

@@ -27,12 +27,14 @@ struct kit {
     chatroom_remote *remote;
     char log[65536]; /* "EVENT KEY=VALUE ...\n" */
     size_t logged;
-    size_t descriptors; /* before */
 };
+
+/* Before the first test: cmocka's group setup. What is open then is open when a kit is closed. */
+int kit_setup(void **state);
 
 /* Not started. options NULL: the defaults; its alloc and log are the kit's. */
 void kit_open(struct kit *kit, const struct chatroom_remote_options *options);
-/* Ends it, and proves that nothing of the remote is left: no memory, no descriptor. */
+/* Ends it, and proves that nothing of the remote is left: no memory, no descriptor. Servers are gone before. */
 void kit_close(struct kit *kit);
 void kit_start(struct kit *kit);
 

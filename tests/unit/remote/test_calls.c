@@ -1,6 +1,8 @@
 /* Routes whose handlers are functions, well and badly. */
 #include "kit.h"
 
+#include "remote.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -752,5 +754,5 @@ int main(void)
         cmocka_unit_test(calls__name_and_qualifier_take_stage_variables),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kit_setup, NULL);
 }
