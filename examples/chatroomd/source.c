@@ -273,6 +273,13 @@ static struct source *who_said(struct source *file, struct source *flags, enum o
     return s->line ? s : NULL;
 }
 
+/* As the chat's clients do. */
+static bool selects_action(const struct options *o)
+{
+    return !o->route_selection || strcmp(o->route_selection, "$request.body.action") == 0 ||
+           strcmp(o->route_selection, "${request.body.action}") == 0;
+}
+
 bool source_check_both(struct source *file, struct source *flags, const struct options *o)
 {
     static const struct {
@@ -285,7 +292,7 @@ bool source_check_both(struct source *file, struct source *flags, const struct o
         if (!o->chat && (s = who_said(file, flags, of_chat[i].option)))
             return source_refuse_option(s, of_chat[i].name,
                                         "is the chat's, which beside [route] sections needs chat = yes");
-    if (o->chat && (s = who_said(file, flags, ROUTE_SELECTION)))
+    if (o->chat && !selects_action(o) && (s = who_said(file, flags, ROUTE_SELECTION)))
         return source_refuse_option(s, "route-selection",
                                     "contradicts chat = yes: its messages say in action what they want");
     if (!o->access_log && (s = who_said(file, flags, ACCESS_LOG_FILE)))
