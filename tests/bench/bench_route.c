@@ -13,8 +13,9 @@
 
 enum { ROUTES = 300 };
 
-static const char message[] = "{\"action\":\"route123\",\"svc\":\"chat\",\"op\":\"route\",\"room\":\"a-room-of-some-name\","
-                              "\"value\":\"hello, everybody in here..\",\"n\":17}";
+static const char message[] =
+    "{\"action\":\"route123\",\"svc\":\"chat\",\"op\":\"route\",\"room\":\"a-room-of-some-name\","
+    "\"value\":\"hello, everybody in here..\",\"n\":17}";
 _Static_assert(sizeof message - 1 == 120, "the message has 120 bytes");
 
 struct bench {
