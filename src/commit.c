@@ -1,5 +1,6 @@
 #include "commit.h"
 
+#include "access_log.h"
 #include "carry.h"
 #include "connection.h"
 #include "history.h"
@@ -355,6 +356,7 @@ static void finish(chatroom_request *request)
 
     if (request->outcome)
         request->outcome(request->outcome_arg, request->ticket.status);
+    cr_access_log(request);
     if (request->info.event == CHATROOM_DISCONNECT && !connection->unended) {
         cr_connection_leave_all(connection);
         connection->over = true;

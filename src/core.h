@@ -97,7 +97,7 @@ struct cr_chunk {
 };
 
 #define CR_MEMBERS 24  /* of a message, found in one scan; the rest are looked up */
-#define CR_ARENA   576 /* enough for an ordinary request */
+#define CR_ARENA   544 /* enough for an ordinary request */
 
 /* What chatroom_request_history() asked for. */
 struct cr_history {
@@ -137,7 +137,11 @@ struct chatroom_request {
     char request_id[CR_ID_SIZE], message_id[CR_ID_SIZE];
     struct cr_route *route;                               /* whose handler was called; NULL: none was */
     void (*ended)(chatroom_request *request, int result); /* what follows its handler */
-    uint64_t asked_ns;                                    /* when its handler was called */
+    uint64_t begun_ns, asked_ns;                          /* when it began, and its handler was called */
+    uint32_t integration_ms, authorizer_ms;
+    uint16_t authorizer_status;
+    bool asked, authorized;   /* its integration was asked, and its authorizer: the figures above are there */
+    const struct cr_key *key; /* that let it in; NULL: none was needed */
     size_t held_bytes;                                    /* counted by the instance */
     chatroom_span body;
     struct cr_chunk *chunks;
@@ -296,6 +300,9 @@ struct chatroom {
     struct cr_bucket throttle;                                /* of the stage */
     struct cr_key *keys;                                      /* keys.h */
     struct cr_signer *signers;                                /* signers.h */
+    struct cr_access *access; /* access_log.h; NULL: there is no log */
+    chatroom_access_fn *write_access;
+    void *write_access_arg;
     struct cr_management *management;                         /* management.h; NULL: nothing is answered */
     bool key_required;
     enum chatroom_api_key_source key_source;

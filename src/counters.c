@@ -24,13 +24,15 @@ static void count_answer(struct chatroom_counters *counters, const chatroom_requ
     bool refused = result == CHATROOM_EREFUSED || request->status >= 400;
 
     counters->latencies++;
-    counters->latency_ms += (request->c->now.mono_ns - request->asked_ns) / ms_ns;
+    counters->latency_ms += request->integration_ms;
     counters->integration_errors += refused;
     counters->execution_errors += result != CHATROOM_OK && !refused;
 }
 
-void cr_count_answer(const chatroom_request *request, int result)
+void cr_count_answer(chatroom_request *request, int result)
 {
+    request->asked = true;
+    request->integration_ms = (uint32_t)((request->c->now.mono_ns - request->asked_ns) / ms_ns);
     count_answer(&request->c->counters, request, result);
     count_answer(&request->route->counters, request, result);
 }

@@ -13,7 +13,7 @@ void cr_count_connect(const chatroom_request *request, struct cr_route *route);
 /* It was refused before an integration was asked. */
 void cr_count_rejected(const chatroom_request *request);
 
-/* Its integration answered with that result, or did not. */
-void cr_count_answer(const chatroom_request *request, int result);
+/* Its integration answered with that result, or did not. Remembers how long it took. */
+void cr_count_answer(chatroom_request *request, int result);
 
 #endif

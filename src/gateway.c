@@ -93,6 +93,9 @@ static void authorized(chatroom_request *request, int result)
     bool told = request->status >= 300;
 
     request->route = NULL;
+    request->authorized = true;
+    request->authorizer_ms = (uint32_t)((request->c->now.mono_ns - request->asked_ns) / 1000000);
+    request->authorizer_status = result == CHATROOM_OK ? 200 : told ? request->status : 403;
     if (result == CHATROOM_OK)
         ask_connect(request);
     else if (result == CHATROOM_ETIMEDOUT || result == CHATROOM_EFAILED)

@@ -1,3 +1,4 @@
+#include "access_log.h"
 #include "activity.h"
 #include "api.h"
 #include "commit.h"
@@ -551,6 +552,7 @@ void chatroom_free(chatroom *c)
     cr_routes_free(c);
     cr_keys_free(c);
     cr_signers_free(c);
+    cr_access_log_free(c);
     cr_management_free(c);
     cr_names_fini(c);
     cr_activity_free_spares(c);

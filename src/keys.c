@@ -109,6 +109,6 @@ uint16_t cr_keys_admit(chatroom *c, chatroom_request *request)
         log_key(request, "api_key_throttled", key);
         return 429;
     }
-    log_key(request, "api_key", key);
+    request->key = key;
     return 0;
 }

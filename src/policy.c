@@ -141,10 +141,11 @@ static int refuse_text(struct chatroom_error *error, const char *text)
     return chatroom_error_set(error, CHATROOM_EINVAL, text);
 }
 
+/* As it is written: with an escape it is another one. */
 static bool is_one_of(const struct chatroom_json_member *member, const char *const *names)
 {
     for (; *names; names++)
-        if (!member->name_escaped && chatroom_span_equal(member->name, chatroom_str(*names)))
+        if (chatroom_span_equal(member->name, chatroom_str(*names)))
             return true;
     return false;
 }

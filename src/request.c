@@ -63,6 +63,7 @@ static chatroom_request *allocate(chatroom *c, chatroom_connection *connection, 
     request->connection = connection;
     request->effects_end = &request->effects;
     request->info.event = event;
+    request->begun_ns = c->now.mono_ns;
     return request;
 }
 

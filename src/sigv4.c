@@ -240,24 +240,40 @@ static bool is_signed(const struct cr_sigv4_claim *claim, struct cr_canonical *c
     return good;
 }
 
-static enum chatroom_sigv4_verdict compare(const struct chatroom_sigv4_request *request,
-                                           const struct cr_sigv4_claim *claim, const struct scope *scope,
-                                           chatroom_span secret, struct text *explanation, size_t *ret_explained)
+/* What the caller of a verification has given, but for the request. */
+struct question {
+    const struct chatroom_sigv4_scope *scope;
+    chatroom_sigv4_key_fn *find;
+    void *arg;
+    struct text explanation;
+    size_t explained;
+};
+
+static enum chatroom_sigv4_verdict judge(const struct chatroom_sigv4_request *request,
+                                         const struct cr_sigv4_claim *claim, struct question *question)
 {
-    char body_hash[HEX_SIZE];
+    char date[CR_AMZ_DATE_SIZE], body_hash[HEX_SIZE];
+    const struct scope scope = {chatroom_bytes(date, sizeof date), claim->region, claim->service};
     struct cr_query query;
     struct cr_canonical canonical = {.request = request,
                                      .query = &query,
                                      .signed_names = claim->signed_names,
                                      .body_hash = chatroom_bytes(body_hash, sizeof body_hash)};
-    chatroom_span text;
+    chatroom_span text, secret = {NULL, 0}, token = {NULL, 0};
 
-    if (!cr_split_target(request->target, &canonical.path, &text) || !cr_query_read(&query, text))
+    if (!cr_split_target(request->target, &canonical.path, &text) || !cr_query_read(&query, text) ||
+        !cr_amz_date_format(claim->date_ms, date))
         return CHATROOM_SIGV4_MALFORMED;
+    if (!question->find(question->arg, claim->access_key, &secret, &token) || !is_token(claim, token))
+        return CHATROOM_SIGV4_UNKNOWN_KEY;
+    if (!is_in_time(claim, question->scope))
+        return CHATROOM_SIGV4_SKEWED;
+    if (!is_in_scope(claim, question->scope, day_of(&scope)))
+        return CHATROOM_SIGV4_SCOPE;
     hash_text(request->body, body_hash);
-    if (is_signed(claim, &canonical, scope, secret))
+    if (is_signed(claim, &canonical, &scope, secret))
         return CHATROOM_SIGV4_GOOD;
-    *ret_explained = explain(&canonical, scope, explanation);
+    question->explained = explain(&canonical, &scope, &question->explanation);
     return CHATROOM_SIGV4_MISMATCH;
 }
 
@@ -266,36 +282,22 @@ struct chatroom_sigv4_result chatroom_sigv4_verify(const struct chatroom_sigv4_r
                                                    chatroom_sigv4_key_fn *find, void *arg, char *explanation,
                                                    size_t capacity, size_t *ret_explained)
 {
-    struct text text = {explanation, capacity, 0};
+    struct question question = {.scope = scope, .find = find, .arg = arg, .explanation = {explanation, capacity, 0}};
     struct chatroom_sigv4_result result;
     struct cr_sigv4_claim claim;
-    char date[CR_AMZ_DATE_SIZE];
-    struct scope expected;
-    chatroom_span secret = {NULL, 0}, token = {NULL, 0};
-    size_t explained = 0;
 
     result.verdict = cr_sigv4_claim_read(&claim, request);
     result.access_key = claim.access_key;
-    if (result.verdict == CHATROOM_SIGV4_GOOD) {
-        cr_amz_date_format(claim.date_ms, date); /* it came from a text of as many digits */
-        expected = (struct scope){chatroom_bytes(date, sizeof date), claim.region, claim.service};
-        if (!find(arg, claim.access_key, &secret, &token) || !is_token(&claim, token))
-            result.verdict = CHATROOM_SIGV4_UNKNOWN_KEY;
-        else if (!is_in_time(&claim, scope))
-            result.verdict = CHATROOM_SIGV4_SKEWED;
-        else if (!is_in_scope(&claim, scope, day_of(&expected)))
-            result.verdict = CHATROOM_SIGV4_SCOPE;
-        else
-            result.verdict = compare(request, &claim, &expected, secret, &text, &explained);
-    }
+    if (result.verdict == CHATROOM_SIGV4_GOOD)
+        result.verdict = judge(request, &claim, &question);
     if (ret_explained)
-        *ret_explained = explained;
+        *ret_explained = question.explained;
     return result;
 }
 
 /* ---- signing ---- */
 
-/* The names to sign, in order: an insertion into at most as many as a request may have. */
+/* The names to sign, in order, each once. */
 struct names {
     chatroom_span names[CHATROOM_SIGV4_HEADERS_MOST];
     size_t count;
@@ -377,6 +379,14 @@ static bool query_can_be_signed(chatroom_span query)
            cr_parameter_find(query, "X-Amz-Signature", &unused) == 0;
 }
 
+/* The parts of a target that can be signed. */
+static bool read_target(chatroom_span target, chatroom_span *ret_path, struct cr_query *ret_query)
+{
+    chatroom_span text;
+
+    return cr_split_target(target, ret_path, &text) && query_can_be_signed(text) && cr_query_read(ret_query, text);
+}
+
 static bool key_can_sign(const struct chatroom_sigv4_key *key, const struct chatroom_sigv4_scope *scope)
 {
     for (size_t i = 0; i < key->token.size; i++)
@@ -385,8 +395,8 @@ static bool key_can_sign(const struct chatroom_sigv4_key *key, const struct chat
     return cr_is_access_key(key->access_key) && cr_is_scope_word(scope->region) && cr_is_scope_word(scope->service);
 }
 
-static int write_authorization(const struct chatroom_sigv4_key *key, const struct scope *scope, chatroom_span names,
-                               const char signature[HEX_SIZE], char ret_text[CHATROOM_SIGV4_AUTHORIZATION_MOST])
+static bool write_authorization(const struct chatroom_sigv4_key *key, const struct scope *scope, chatroom_span names,
+                                const char signature[HEX_SIZE], char ret_text[CHATROOM_SIGV4_AUTHORIZATION_MOST])
 {
     static const char start[] = "AWS4-HMAC-SHA256 Credential=", second[] = ", SignedHeaders=", third[] = ", Signature=";
     char buffer[CHATROOM_SIGV4_AUTHORIZATION_MOST];
@@ -402,9 +412,9 @@ static int write_authorization(const struct chatroom_sigv4_key *key, const struc
     put_in_text(&text, signature, HEX_SIZE);
     put_in_text(&text, "", 1);
     if (text.size > text.capacity)
-        return CHATROOM_ETOOBIG;
+        return false;
     memcpy(ret_text, buffer, text.size);
-    return CHATROOM_OK;
+    return true;
 }
 
 int chatroom_sigv4_sign(const struct chatroom_sigv4_request *request, const struct chatroom_sigv4_scope *scope,
@@ -423,13 +433,11 @@ int chatroom_sigv4_sign(const struct chatroom_sigv4_request *request, const stru
                                      .more_count = key->token.size > 0 ? 2 : 1,
                                      .body_hash = chatroom_bytes(body_hash, sizeof body_hash)};
     uint8_t secret[HASH_SIZE];
-    chatroom_span text;
-    int result;
 
     hash_text(request->body, body_hash);
-    if (!cr_split_target(request->target, &canonical.path, &text) || !query_can_be_signed(text) ||
-        !cr_query_read(&query, text) || !headers_can_be_signed(request, canonical.body_hash) ||
-        !key_can_sign(key, scope) || !cr_amz_date_format(scope->time_ms, date))
+    if (!read_target(request->target, &canonical.path, &query) ||
+        !headers_can_be_signed(request, canonical.body_hash) || !key_can_sign(key, scope) ||
+        !cr_amz_date_format(scope->time_ms, date))
         return CHATROOM_EINVAL;
     list_names(request, &canonical, &list);
     if (list.size > list.capacity)
@@ -437,10 +445,9 @@ int chatroom_sigv4_sign(const struct chatroom_sigv4_request *request, const stru
     canonical.signed_names = chatroom_bytes(names, list.size);
     signing_key(&signed_scope, key->secret, secret);
     sign(&canonical, &signed_scope, secret, signature);
-    result = write_authorization(key, &signed_scope, canonical.signed_names, signature, ret_authorization);
-    if (result == CHATROOM_OK) {
-        memcpy(ret_date, date, sizeof date);
-        ret_date[sizeof date] = '\0';
-    }
-    return result;
+    if (!write_authorization(key, &signed_scope, canonical.signed_names, signature, ret_authorization))
+        return CHATROOM_ETOOBIG;
+    memcpy(ret_date, date, sizeof date);
+    ret_date[sizeof date] = '\0';
+    return CHATROOM_OK;
 }

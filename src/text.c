@@ -144,6 +144,15 @@ const char *cr_text_error_type(uint16_t status)
     return status < 400 ? "" : status < 500 ? "BadRequestException" : "InternalServerErrorException";
 }
 
+const char *cr_text_sentence(uint16_t status)
+{
+    size_t at = find_error(status);
+
+    if (at < sizeof errors / sizeof *errors)
+        return errors[at].sentence;
+    return status < 500 ? "Refused" : "Internal server error";
+}
+
 struct http_error {
     uint16_t status;
     chatroom_span connection_id, request_id;
@@ -152,13 +161,10 @@ struct http_error {
 static void write_status(chatroom *c, const void *what, struct chatroom_json *json)
 {
     const struct http_error *error = what;
-    size_t at = find_error(error->status);
-    const char *sentence = at < sizeof errors / sizeof *errors ? errors[at].sentence
-                           : error->status < 500               ? "Refused"
-                                                               : "Internal server error";
 
     (void)c;
-    write_error(json, sentence, error->connection_id, error->request_id, chatroom_bytes(NULL, 0));
+    write_error(json, cr_text_sentence(error->status), error->connection_id, error->request_id,
+                chatroom_bytes(NULL, 0));
 }
 
 chatroom_span cr_text_status(chatroom *c, uint16_t status, chatroom_span connection_id, chatroom_span request_id)

@@ -98,12 +98,21 @@ void ws_connection_report_farewell(struct ws_loop *loop, struct ws_connection *c
     ws_connection_report(loop, c, c->close_code, reason, CHATROOM_BY_SERVER);
 }
 
+void ws_held_free(struct ws_loop *loop, struct ws_connection *c)
+{
+    if (!c->held)
+        return;
+    ws_idles_remove(&loop->idles, &c->held->idle);
+    loop->held_bytes -= c->held->charge;
+    free(c->held);
+    c->held = NULL;
+}
+
 void ws_connection_linger(struct ws_loop *loop, struct ws_connection *c)
 {
     ws_assembler_fini(&c->in, &loop->readers);
-    free(c->held);
+    ws_held_free(loop, c);
     free(c->postponed);
-    c->held = NULL;
     c->postponed = NULL;
     c->state = WS_LINGER;
     c->since = loop->now.mono_ns;
@@ -111,17 +120,35 @@ void ws_connection_linger(struct ws_loop *loop, struct ws_connection *c)
     ws_output_due(loop, c);
 }
 
-void ws_connection_fail(struct ws_loop *loop, struct ws_connection *c, uint16_t code, chatroom_span reason)
+static void log_end(struct ws_loop *loop, const struct ws_connection *c, const char *event, uint16_t code,
+                    chatroom_span reason)
 {
     const struct chatroom_log_field fields[] = {CHATROOM_NUMBER("code", code), CHATROOM_TEXT("reason", reason)};
 
-    loop->up->log(loop, CHATROOM_LOG_INFO, code == 1001 ? "timed_out" : "protocol_error", c, fields, 2);
+    loop->up->log(loop, CHATROOM_LOG_INFO, event, c, fields, 2);
+}
+
+static void close_with(struct ws_loop *loop, struct ws_connection *c, uint16_t code, chatroom_span reason)
+{
     if (ws_queue_close(&c->out, &loop->pool, code, reason)) {
         ws_connection_lose(loop, c, WS_LOST_MEMORY);
         return;
     }
     ws_connection_report(loop, c, code, reason, CHATROOM_BY_SERVER);
     ws_connection_linger(loop, c);
+}
+
+void ws_connection_fail(struct ws_loop *loop, struct ws_connection *c, uint16_t code, chatroom_span reason)
+{
+    log_end(loop, c, "protocol_error", code, reason);
+    close_with(loop, c, code, reason);
+}
+
+/* The peer did nothing wrong: it hears what it would hear of the cloud service, the log hears why. */
+static void go_away(struct ws_loop *loop, struct ws_connection *c, const char *why)
+{
+    log_end(loop, c, "timed_out", 1001, chatroom_str(why));
+    close_with(loop, c, 1001, chatroom_str("Going away"));
 }
 
 void ws_connection_end(struct ws_loop *loop, struct ws_connection *c, bool reset)
@@ -141,7 +168,7 @@ void ws_connection_end(struct ws_loop *loop, struct ws_connection *c, bool reset
     ws_timer_remove(&loop->timers, &c->timer);
     ws_queue_clear(&c->out, &loop->pool);
     ws_assembler_fini(&c->in, &loop->readers);
-    free(c->held);
+    ws_held_free(loop, c);
     free(c->postponed);
     free(c->farewell);
     loop->writing_count -= c->writing;
@@ -228,11 +255,20 @@ static uint64_t open_deadline(const struct ws_loop *loop, const struct ws_connec
     return earlier(due, maybe_after(c->full_at, loop->options->queue_soft_ms));
 }
 
+/* Of a request, or of the time between two; an answer has the time of a slow reader. */
+static uint64_t request_deadline(const struct ws_loop *loop, const struct ws_connection *c)
+{
+    if (c->state == WS_HEAD && !ws_queue_empty(&c->out))
+        return stall_deadline(loop, c);
+    return ws_after(c->since, ws_idle(c) ? loop->options->keep_alive_ms : loop->options->handshake_ms);
+}
+
 static uint64_t deadline(const struct ws_loop *loop, const struct ws_connection *c)
 {
     switch ((enum ws_state)c->state) {
     case WS_HEAD:
-        return ws_after(c->since, loop->options->handshake_ms);
+    case WS_BODY:
+        return request_deadline(loop, c);
     case WS_OPEN:
         return open_deadline(loop, c);
     case WS_CLOSING:
@@ -277,9 +313,9 @@ static void expire_open(struct ws_loop *loop, struct ws_connection *c)
     else if (passed(loop, c->partial_at, loop->options->message_ms))
         ws_connection_fail(loop, c, 1008, chatroom_str("a message that took too long"));
     else if (passed(loop, c->since, loop->options->life_ms))
-        ws_connection_fail(loop, c, 1001, chatroom_str("the connection is too old"));
+        go_away(loop, c, "the connection is too old");
     else if (passed(loop, c->messaged_at, loop->options->idle_ms))
-        ws_connection_fail(loop, c, 1001, chatroom_str("the connection was idle"));
+        go_away(loop, c, "the connection was idle");
     else if (liveness_deadline(loop, c) > loop->now.mono_ns)
         return;
     else if (c->pinged)
@@ -288,9 +324,11 @@ static void expire_open(struct ws_loop *loop, struct ws_connection *c)
         ping(loop, c);
 }
 
-static void expire_head(struct ws_loop *loop, struct ws_connection *c)
+static void expire_request(struct ws_loop *loop, struct ws_connection *c)
 {
-    if (c->held)
+    if (c->state == WS_HEAD && !ws_queue_empty(&c->out))
+        ws_connection_lose(loop, c, WS_LOST_SLOW);
+    else if (c->held && !ws_idle(c))
         ws_http_refuse(loop, c, (struct ws_refusal){408, "", "The request took too long."}, false);
     else
         ws_connection_end(loop, c, false);
@@ -301,8 +339,8 @@ void ws_connection_expire(struct ws_loop *loop, struct ws_connection *c)
     uint64_t due = deadline(loop, c);
 
     if (due <= loop->now.mono_ns) {
-        if (c->state == WS_HEAD)
-            expire_head(loop, c);
+        if (c->state == WS_HEAD || c->state == WS_BODY)
+            expire_request(loop, c);
         else if (c->state == WS_OPEN)
             expire_open(loop, c);
         else

@@ -2,6 +2,10 @@
  * connection.h: one connection, from accept() to the end, and the loop that it shares with others.
  *
  *     HEAD -> OPENING -> OPEN -> CLOSING -> LINGER -> DEAD
+ *     HEAD -> ASKED -> BODY -> ASKED -> HEAD ...
+ *
+ * The second line is a plain request that the core answers: is it wanted, then what is the answer. Between two of them
+ * a connection waits in HEAD, holding a record without octets. The next is looked at when the answer has been written.
  *
  * Any of them may go to LINGER: the last of our output is written, our side is shut down, and what the peer still sends
  * is thrown away for a while, because a close() with unread input would reset the connection and lose our last words.
@@ -17,17 +21,21 @@
  *
  *     connection.c  life and death, deadlines       input.c  octets that come, frames that came
  *     http.c        the request head, its answer    output.c what is queued, and when it is written
+ *     request.c     plain requests of the core's
  */
 #ifndef WS_CONNECTION_H
 #define WS_CONNECTION_H
 
+#include "answer.h"
 #include "assembler.h"
 #include "handshake.h"
+#include "idle.h"
 #include "options.h"
 #include "queue.h"
 #include "source.h"
 #include "timer.h"
 
+#include <netinet/in.h>
 #include <sys/epoll.h>
 
 #define WS_TURN_BYTES  16384 /* a connection takes at most so much in one step, or so many frames (T09) */
@@ -40,6 +48,8 @@ struct ws_loop;
 enum ws_state {
     WS_HEAD,    /* the request head is not complete */
     WS_OPENING, /* the core thinks about it */
+    WS_ASKED,   /* the same of a plain request */
+    WS_BODY,    /* the body of one is not complete */
     WS_OPEN,
     WS_CLOSING, /* the core closed it: our Close is queued, the peer's has not come */
     WS_LINGER,
@@ -58,11 +68,18 @@ enum ws_list_name {
     WS_LISTS,
 };
 
-/* Input that waits: the request head until it is answered, or frames for which a step had no time. */
+/* Input that waits: a request until it is answered, or frames for which a step had no time. */
 struct ws_held {
     size_t size;
     size_t capacity;
-    size_t taken; /* octets of the front that are done with; of a head: scanned */
+    size_t taken;  /* octets of the front that are done with; of a head: scanned */
+    size_t body;   /* octets that belong to the request behind its head */
+    size_t charge; /* counted in the loop's body_bytes */
+    bool cut;      /* there is more of the body, which is not read */
+    bool last;     /* the client wants no other answer on this connection */
+    bool head_only;
+    struct ws_idle idle;          /* when size is 0 */
+    struct ws_connection *holder; /* then */
     char accept[WS_ACCEPT_SIZE];
     uint8_t bytes[];
 };
@@ -88,9 +105,11 @@ struct ws_connection {
     bool pinged;   /* and it has not been heard of since */
     bool writing;  /* something of its output could not be written: counted as such */
     bool writable; /* ... and now epoll says that it can */
+    bool apart;    /* it came where only plain requests of the core's are served */
     uint16_t close_code;
     int fd;
     uint32_t drained; /* octets thrown away */
+    bool last;        /* its next answer to a plain request is the last: its place is wanted */
     struct ws_queue out;
     struct ws_connection *next[WS_LISTS];
     uint64_t messaged_at; /* a message went or came */
@@ -129,6 +148,12 @@ struct ws_up {
      * way, and ws_input_go_on() follows when they are here.
      */
     void (*fence)(struct ws_loop *loop, struct ws_connection *c);
+    /* As chatroom_transport_http_wanted(); ws_request_wanted() has the answer. As with message(). */
+    void (*wanted)(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_request_head *head);
+    /* As chatroom_transport_http(), and ws_request_answer(). */
+    void (*request)(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_http_request *request);
+    /* A flush has done with it: its queue, or when a message last went, may be another. NULL: no need. */
+    void (*settled)(struct ws_loop *loop, const struct ws_connection *c);
 };
 
 struct ws_loop {
@@ -137,6 +162,9 @@ struct ws_loop {
     struct ws_limits limits;
     struct ws_origins origins;
     size_t output_bytes;     /* of all of its connections: beyond it the one with the most is reset */
+    size_t body_bytes;       /* of bodies that its connections hold: beyond it they are refused */
+    size_t held_bytes;       /* so much of that is there */
+    struct ws_idles idles;   /* what those hold who wait for their next request */
     struct chatroom_now now; /* of the last step */
     int epoll;
     int wake_fd;
@@ -199,6 +227,9 @@ void ws_connection_schedule(struct ws_loop *loop, struct ws_connection *c);
 /* Its timer has rung: does what is due. */
 void ws_connection_expire(struct ws_loop *loop, struct ws_connection *c);
 
+/* Lets go of what it holds. */
+void ws_held_free(struct ws_loop *loop, struct ws_connection *c);
+
 /* No other thread names it any more, nor does the caller. */
 void ws_connection_forget(struct ws_loop *loop, struct ws_connection *c);
 
@@ -209,12 +240,50 @@ void ws_connections_bury(struct ws_loop *loop);
 
 /* The next octets of a request head. */
 void ws_http_input(struct ws_loop *loop, struct ws_connection *c, const uint8_t *bytes, size_t size);
+/* Looks at what it holds of the next one. */
+void ws_http_go_on(struct ws_loop *loop, struct ws_connection *c);
+/* Holds them as well. Errors: ENOMEM; ELIMIT they are of a body, and all bodies together would be too long. */
+int ws_http_keep(struct ws_loop *loop, struct ws_connection *c, const uint8_t *bytes, size_t size);
+/* The head that it holds, which has been parsed before. */
+void ws_http_head(const struct ws_loop *loop, const struct ws_connection *c, struct ws_head *ret_head);
+/* What of it the core is told; ret_source_ip is where the address stands. */
+struct chatroom_request_head ws_http_told(const struct ws_connection *c, const struct ws_head *head,
+                                          char ret_source_ip[INET6_ADDRSTRLEN]);
+/* Nobody has an answer to the request that it holds. */
+void ws_http_unwanted(struct ws_loop *loop, struct ws_connection *c);
+/*
+ * Queues an answer. Its body is copied, or it is lasting: a file's. head_only: without it. False: out of memory, and
+ * the connection is lost.
+ */
+bool ws_http_put(struct ws_loop *loop, struct ws_connection *c, const struct ws_answer *answer, bool lasting,
+                 bool head_only);
 /* The core has decided. */
 void ws_http_accept(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_answer *answer);
 /* The core takes no more. */
 void ws_http_busy(struct ws_loop *loop, struct ws_connection *c);
 /* An answer of our own, and the end. */
 void ws_http_refuse(struct ws_loop *loop, struct ws_connection *c, struct ws_refusal refusal, bool head_only);
+
+/* ---- request.c --------------------------------------------------------------------------------------------------- */
+
+/* It holds the head of a request that may be the core's. */
+void ws_request_begin(struct ws_loop *loop, struct ws_connection *c, const struct ws_head *head);
+/* The core wants it, with so much of a body at most; or rc is not OK. */
+void ws_request_wanted(struct ws_loop *loop, struct ws_connection *c, int rc, size_t body_most);
+/* The next octets of its body. */
+void ws_request_input(struct ws_loop *loop, struct ws_connection *c, const uint8_t *bytes, size_t size);
+/* The core's answer. */
+void ws_request_answer(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_http_answer *answer);
+/* The answer has been written: it waits for the next request, or has it already. */
+void ws_request_written(struct ws_loop *loop, struct ws_connection *c);
+
+/* Whoever has waited longest for its next request, without an octet of it. NULL: nobody does. */
+struct ws_connection *ws_request_idlest(const struct ws_loop *loop);
+/* Does it? */
+static inline bool ws_idle(const struct ws_connection *c)
+{
+    return c->state == WS_HEAD && c->held && c->held->size == 0;
+}
 
 /* ---- input.c ----------------------------------------------------------------------------------------------------- */
 
@@ -227,8 +296,9 @@ void ws_input_go_on(struct ws_loop *loop, struct ws_connection *c);
 
 /* ---- output.c ---------------------------------------------------------------------------------------------------- */
 
-/* As the op of that name. */
+/* As the ops of those names. */
 int ws_output_send(struct ws_loop *loop, struct ws_connection *c, chatroom_frame *frame);
+int ws_output_offer(struct ws_loop *loop, struct ws_connection *c, chatroom_frame *frame);
 void ws_output_close(struct ws_loop *loop, struct ws_connection *c, uint16_t code, chatroom_span reason);
 
 /* Puts the frame on the group's tape. Whoever cannot take it is lost: a member must not miss a frame and stay. */

@@ -18,14 +18,17 @@
 
 int ws_door_init(struct ws_door *door, const struct ws_door_ops *ops, const struct chatroom_ws_epoll_options *options)
 {
-    door->listeners = calloc(options->listen_count, sizeof *door->listeners);
+    size_t count = options->listen_count + options->http_listen_count;
+
+    door->listeners = calloc(count, sizeof *door->listeners);
     if (!door->listeners)
         return CHATROOM_ENOMEM;
     door->options = *options;
     door->ops = ops;
-    door->listener_count = door->options.listen_count;
-    for (size_t i = 0; i < door->listener_count; i++)
-        door->listeners[i] = (struct ws_listener){.source = {WS_SOURCE_LISTENER}, .fd = -1};
+    door->listener_count = count;
+    for (size_t i = 0; i < count; i++)
+        door->listeners[i] =
+            (struct ws_listener){.source = {WS_SOURCE_LISTENER}, .fd = -1, .apart = i >= options->listen_count};
     door->addresses.limits =
         (struct ws_address_limits){door->options.address_connections, door->options.address_connects_per_second,
                                    door->options.address_connects_burst};
@@ -66,6 +69,13 @@ static int watch(struct ws_door *door)
     return CHATROOM_OK;
 }
 
+static const char *wanted_address(const struct ws_door *door, size_t n)
+{
+    size_t others = door->options.listen_count;
+
+    return n < others ? door->options.listen[n] : door->options.http_listen[n - others];
+}
+
 static void log_listening(const struct ws_door *door, const struct ws_listener *listener)
 {
     const struct chatroom_log_field field = CHATROOM_TEXT("address", chatroom_str(listener->text));
@@ -85,7 +95,7 @@ int ws_door_open(struct ws_door *door, chatroom_transport_port *port, int epoll,
     if (door->reserve < 0)
         return ws_fail_system(error, "open /dev/null");
     for (size_t i = 0; !rc && i < door->listener_count; i++)
-        rc = ws_listener_open(&door->listeners[i], door->options.listen[i], error);
+        rc = ws_listener_open(&door->listeners[i], wanted_address(door, i), error);
     if (!rc && watch(door))
         rc = ws_fail_system(error, "open a listener");
     for (size_t i = 0; !rc && i < door->listener_count; i++)
@@ -176,16 +186,16 @@ static bool too_fast(struct ws_door *door)
            !ws_bucket_take(&door->connects_full, door->now_ns, 1000000000u / rate, door->options.connects_burst);
 }
 
-static void let_in(struct ws_door *door, int fd, struct ws_address *address)
+static void let_in(struct ws_door *door, int fd, struct ws_address *address, bool apart)
 {
-    if (door->ops->admit(door, fd, address))
+    if (door->ops->admit(door, fd, address, apart))
         door->opening_count++;
     else
         ws_address_leave(&door->addresses, address);
 }
 
 /* The source first: what one of them tries too often takes nothing from all the others. */
-static void judge(struct ws_door *door, int fd, const union ws_socket_address *source)
+static void judge(struct ws_door *door, int fd, const union ws_socket_address *source, bool apart)
 {
     struct ws_address *address = NULL;
     int rc = ws_address_enter(&door->addresses, &source->any, door->now_ns, &address);
@@ -198,10 +208,10 @@ static void judge(struct ws_door *door, int fd, const union ws_socket_address *s
         close(fd);
     else if (too_fast(door))
         refuse(door, fd, address, 429, "Too many connections at once; try again.");
-    else if (door->opening_count >= door->options.opening_most)
+    else if (door->opening_count >= door->options.opening_most && !door->ops->make_room(door))
         refuse(door, fd, address, 503, "Too many connections are being opened; try again.");
     else
-        let_in(door, fd, address);
+        let_in(door, fd, address, apart);
 }
 
 void ws_door_accept(struct ws_door *door, struct ws_listener *listener)
@@ -212,7 +222,7 @@ void ws_door_accept(struct ws_door *door, struct ws_listener *listener)
         int fd = accept4(listener->fd, &source.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0)
-            judge(door, fd, &source);
+            judge(door, fd, &source, listener->apart);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             out_of_descriptors(door, listener);
             return;

@@ -18,10 +18,12 @@ struct ws_door;
 
 /* Both take fd over, and close it when they return false: out of memory. */
 struct ws_door_ops {
-    /* It comes in. address is to be given back with ws_door_left(). */
-    bool (*admit)(struct ws_door *door, int fd, struct ws_address *address);
+    /* It comes in. address is to be given back with ws_door_left(). apart: for the core's plain HTTP alone. */
+    bool (*admit)(struct ws_door *door, int fd, struct ws_address *address, bool apart);
     /* It is told why not, and gets the time to hear it. */
     bool (*refuse)(struct ws_door *door, int fd, struct ws_refusal refusal);
+    /* Whoever waits longest for its next request is not counted as opening any more, and goes. False: nobody waits. */
+    bool (*make_room)(struct ws_door *door);
 };
 
 struct ws_door {

@@ -215,6 +215,22 @@ static bool parse_host(struct ws_head *head)
     return true;
 }
 
+/* In decimal. SIZE_MAX: it is more. */
+static bool parse_length(chatroom_span text, size_t *ret_size)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < text.size; i++) {
+        size_t digit = (size_t)(text.bytes[i] - '0');
+
+        if (!is_digit(text.bytes[i]))
+            return false;
+        size = size > (SIZE_MAX - digit) / 10 ? SIZE_MAX : size * 10 + digit;
+    }
+    *ret_size = size;
+    return text.size > 0;
+}
+
 /* RFC 9112, 6.3: what it says of a body must be said once and clearly. */
 static bool parse_body(struct ws_head *head)
 {
@@ -224,12 +240,10 @@ static bool parse_body(struct ws_head *head)
     head->has_transfer_encoding = ws_head_field(head, "Transfer-Encoding", 0, &second);
     if (!has_length)
         return true;
-    for (size_t i = 0; i < length.size; i++) {
-        if (!is_digit(length.bytes[i]))
-            return false;
-        head->has_body |= length.bytes[i] != '0';
-    }
-    return length.size > 0 && !head->has_transfer_encoding && !ws_head_field(head, "Content-Length", 1, &second);
+    if (!parse_length(length, &head->body_size))
+        return false;
+    head->has_body = head->body_size > 0;
+    return !head->has_transfer_encoding && !ws_head_field(head, "Content-Length", 1, &second);
 }
 
 uint16_t ws_head_parse(chatroom_span bytes, size_t target_most, struct ws_head *ret_head)

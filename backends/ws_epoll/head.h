@@ -21,6 +21,7 @@ struct ws_head {
     chatroom_span path;   /* the same up to "?" */
     chatroom_span host;   /* of the target, if it was absolute, else of the Host field: "chat.example:8080" */
     bool has_body;
+    size_t body_size; /* octets that follow; SIZE_MAX: more than can be counted */
     bool has_transfer_encoding;
     struct chatroom_header fields[WS_FIELDS_MOST];
     size_t field_count;

@@ -1,68 +1,46 @@
 #include "address.h"
 #include "connection.h"
+#include "date.h"
 #include "listener.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HEAD_MOST (512 + WS_FILE_FIELDS_MOST)
-
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-static const char *phrase(unsigned status)
+static int put(struct ws_loop *loop, struct ws_connection *c, const struct ws_answer *answer, bool lasting,
+               bool head_only)
 {
-    static const struct {
-        unsigned status;
-        const char *phrase;
-    } phrases[] = {
-        {200, "OK"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {410, "Gone"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {426, "Upgrade Required"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-    };
+    char *head = malloc(ws_answer_most(answer));
+    int rc;
 
-    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
-        if (phrases[i].status == status)
-            return phrases[i].phrase;
-    return status < 500 ? "Client Error" : "Server Error"; /* of the core's choice; the phrase carries no meaning */
+    if (!head)
+        return CHATROOM_ENOMEM;
+    rc = ws_queue_copy(&c->out, &loop->pool, chatroom_bytes(head, ws_answer_write(answer, loop->now.wall_ms, head)));
+    free(head);
+    if (rc || head_only || answer->body.size == 0 || !ws_answer_has_body(answer->status))
+        return rc;
+    return lasting ? ws_queue_lasting(&c->out, &loop->pool, answer->body)
+                   : ws_queue_copy(&c->out, &loop->pool, answer->body);
 }
 
-/*
- * Queues an answer, and the connection has done its work. fields are whole lines; the body is copied, or a file's,
- * which lasts.
- */
+bool ws_http_put(struct ws_loop *loop, struct ws_connection *c, const struct ws_answer *answer, bool lasting,
+                 bool head_only)
+{
+    if (put(loop, c, answer, lasting, head_only) == CHATROOM_OK)
+        return true;
+    ws_connection_lose(loop, c, WS_LOST_MEMORY);
+    return false;
+}
+
+/* An answer, and the connection has done its work. fields are whole lines. */
 static void answer(struct ws_loop *loop, struct ws_connection *c, unsigned status, const char *fields,
                    chatroom_span body, bool lasting, bool head_only)
 {
-    char head[HEAD_MOST];
-    int size = snprintf(head, sizeof head,
-                        "HTTP/1.1 %u %s\r\n%sContent-Length: %zu\r\nX-Content-Type-Options: nosniff\r\n"
-                        "Connection: close%s\r\n\r\n",
-                        status, phrase(status), fields, body.size, status == 426 ? ", Upgrade" : "");
-    int rc = CHATROOM_ENOMEM;
+    const struct ws_answer last = {.status = ws_answer_status(status), .fields = fields, .body = body, .close = true};
 
-    if (size > 0 && (size_t)size < sizeof head)
-        rc = ws_queue_copy(&c->out, &loop->pool, chatroom_bytes(head, (size_t)size));
-    if (!rc && !head_only && body.size > 0)
-        rc = lasting ? ws_queue_lasting(&c->out, &loop->pool, body) : ws_queue_copy(&c->out, &loop->pool, body);
-    if (rc)
-        ws_connection_lose(loop, c, WS_LOST_MEMORY);
-    else
+    if (ws_http_put(loop, c, &last, lasting, head_only))
         ws_connection_linger(loop, c);
 }
 
@@ -93,7 +71,7 @@ static bool is_path(chatroom_span path, const char *wanted)
 static void serve_file(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_ws_file *file,
                        bool head_only)
 {
-    answer(loop, c, 200, file->headers ? file->headers : "", chatroom_bytes(file->bytes, file->size), true, head_only);
+    answer(loop, c, 200, file->headers, chatroom_bytes(file->bytes, file->size), true, head_only);
 }
 
 static void serve_health(struct ws_loop *loop, struct ws_connection *c, bool head_only)
@@ -115,27 +93,57 @@ static void refuse_method(struct ws_loop *loop, struct ws_connection *c, const c
     ws_http_refuse(loop, c, (struct ws_refusal){405, allow, "This method is not allowed here."}, false);
 }
 
+static void refuse_body(struct ws_loop *loop, struct ws_connection *c, bool head_only)
+{
+    ws_http_refuse(loop, c, (struct ws_refusal){400, "", "A request here has no body."}, head_only);
+}
+
+static void serve_own(struct ws_loop *loop, struct ws_connection *c, const struct ws_head *head,
+                      const struct chatroom_ws_file *file)
+{
+    bool head_only = chatroom_span_equal(head->method, chatroom_str("HEAD"));
+
+    if (!head_only && !chatroom_span_equal(head->method, chatroom_str("GET")))
+        refuse_method(loop, c, "Allow: GET, HEAD\r\n");
+    else if (head->has_body)
+        refuse_body(loop, c, head_only);
+    else if (file)
+        serve_file(loop, c, file, head_only);
+    else
+        serve_health(loop, c, head_only);
+}
+
+void ws_http_unwanted(struct ws_loop *loop, struct ws_connection *c)
+{
+    static const struct ws_refusal nothing = {404, "", "There is nothing here."},
+                                   upgrade = {426, WS_UPGRADE_FIELDS, "Only WebSocket is spoken here."};
+    struct ws_head head;
+    bool head_only;
+
+    ws_http_head(loop, c, &head);
+    head_only = chatroom_span_equal(head.method, chatroom_str("HEAD"));
+    if (c->apart)
+        ws_http_refuse(loop, c, nothing, head_only);
+    else if (head.has_body)
+        refuse_body(loop, c, head_only);
+    else if (!wants_socket(loop, &head))
+        ws_http_refuse(loop, c, nothing, head_only);
+    else if (chatroom_span_equal(head.method, chatroom_str("GET")))
+        ws_http_refuse(loop, c, upgrade, false);
+    else
+        refuse_method(loop, c, "Allow: GET\r\n");
+}
+
 static void serve(struct ws_loop *loop, struct ws_connection *c, const struct ws_head *head)
 {
     const struct chatroom_ws_file *file = find_file(loop, head->path);
-    bool health = is_path(head->path, loop->options->health_path);
-    bool head_only = chatroom_span_equal(head->method, chatroom_str("HEAD"));
-    bool get = chatroom_span_equal(head->method, chatroom_str("GET"));
 
-    if ((file || health) && !get && !head_only)
-        refuse_method(loop, c, "Allow: GET, HEAD\r\n");
-    else if (head->has_body)
-        ws_http_refuse(loop, c, (struct ws_refusal){400, "", "A request here has no body."}, head_only);
-    else if (health)
-        serve_health(loop, c, head_only);
-    else if (file)
-        serve_file(loop, c, file, head_only);
-    else if (wants_socket(loop, head) && get)
-        ws_http_refuse(loop, c, (struct ws_refusal){426, WS_UPGRADE_FIELDS, "Only WebSocket is spoken here."}, false);
-    else if (wants_socket(loop, head))
-        refuse_method(loop, c, "Allow: GET\r\n");
+    if (!c->apart && (file || is_path(head->path, loop->options->health_path)))
+        serve_own(loop, c, head, file);
+    else if (!c->apart && loop->options->http_apart)
+        ws_http_unwanted(loop, c);
     else
-        ws_http_refuse(loop, c, (struct ws_refusal){404, "", "There is nothing here."}, head_only);
+        ws_request_begin(loop, c, head);
 }
 
 /* ---- upgrades ---------------------------------------------------------------------------------------------------- */
@@ -150,18 +158,24 @@ void ws_http_busy(struct ws_loop *loop, struct ws_connection *c)
     ws_http_refuse(loop, c, refusal, false);
 }
 
-static void ask_core(struct ws_loop *loop, struct ws_connection *c, const struct ws_head *head)
+struct chatroom_request_head ws_http_told(const struct ws_connection *c, const struct ws_head *head,
+                                          char ret_source_ip[INET6_ADDRSTRLEN])
 {
-    char source_ip[INET6_ADDRSTRLEN];
     union ws_socket_address source = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t size = sizeof source;
-    void *core = NULL;
-    struct chatroom_request_head request;
 
     if (getpeername(c->fd, &source.any, &size))
         source.any.sa_family = AF_UNSPEC; /* gone already; we shall hear of it */
-    ws_address_text(&source.any, source_ip);
-    request = (struct chatroom_request_head){head->target, head->fields, head->field_count, chatroom_str(source_ip)};
+    ws_address_text(&source.any, ret_source_ip);
+    return (struct chatroom_request_head){head->target, head->fields, head->field_count, chatroom_str(ret_source_ip)};
+}
+
+static void ask_core(struct ws_loop *loop, struct ws_connection *c, const struct ws_head *head)
+{
+    char source_ip[INET6_ADDRSTRLEN];
+    struct chatroom_request_head request = ws_http_told(c, head, source_ip);
+    void *core = NULL;
+
     c->state = WS_OPENING;
     if (loop->up->opening(loop, c, &request, &core)) {
         ws_http_busy(loop, c);
@@ -174,9 +188,11 @@ static void ask_core(struct ws_loop *loop, struct ws_connection *c, const struct
 
 static void open_socket(struct ws_loop *loop, struct ws_connection *c, const struct ws_head *head)
 {
-    struct ws_refusal refusal = ws_handshake_check(head, &loop->origins);
+    struct ws_refusal refusal = {404, "", "No WebSocket is opened here."};
     chatroom_span key;
 
+    if (!c->apart)
+        refusal = ws_handshake_check(head, &loop->origins);
     if (!refusal.status && head->has_body)
         refusal = (struct ws_refusal){400, "", "A WebSocket is opened without a body."};
     if (refusal.status) {
@@ -204,14 +220,15 @@ static void subprotocol_line(const struct ws_loop *loop, const struct ws_held *h
 
 static bool queue_101(struct ws_loop *loop, struct ws_connection *c, chatroom_span subprotocol)
 {
-    char line[512], text[1024];
+    char line[512], text[1024], date[WS_DATE_SIZE + 1];
     int size;
 
+    ws_date(loop->now.wall_ms, date);
     subprotocol_line(loop, c->held, subprotocol, line, sizeof line);
     size = snprintf(text, sizeof text,
                     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                    "Sec-WebSocket-Accept: %.*s\r\n%s\r\n",
-                    WS_ACCEPT_SIZE, c->held->accept, line);
+                    "Sec-WebSocket-Accept: %.*s\r\nDate: %s\r\n%s\r\n",
+                    WS_ACCEPT_SIZE, c->held->accept, date, line);
     return ws_queue_copy(&c->out, &loop->pool, chatroom_bytes(text, (size_t)size)) == CHATROOM_OK;
 }
 
@@ -222,8 +239,7 @@ static void keep_rest(struct ws_loop *loop, struct ws_connection *c)
         ws_list_add(loop, c, WS_READY);
         return;
     }
-    free(c->held);
-    c->held = NULL;
+    ws_held_free(loop, c);
 }
 
 static void open_connection(struct ws_loop *loop, struct ws_connection *c, chatroom_span subprotocol)
@@ -259,25 +275,56 @@ void ws_http_accept(struct ws_loop *loop, struct ws_connection *c, const struct 
 
 /* ---- the request head -------------------------------------------------------------------------------------------- */
 
-static bool keep(struct ws_connection *c, const uint8_t *bytes, size_t size)
+/* At least want; more, so that growing costs little, but not more than belongs to a body. */
+static size_t grown(const struct ws_connection *c, size_t want)
 {
-    size_t have = c->held ? c->held->size : 0;
-    size_t want = have + size;
-    size_t grown = c->held && c->held->capacity * 2 > want ? c->held->capacity * 2 : want;
-    struct ws_held *held = c->held;
+    size_t twice = c->held ? c->held->capacity * 2 : 0;
+    size_t most = c->state == WS_BODY ? c->held->taken + c->held->body : SIZE_MAX;
 
-    if (!held || held->capacity < want) {
-        held = realloc(held, sizeof *held + grown);
-        if (!held)
-            return false;
-        if (!c->held)
-            *held = (struct ws_held){.size = 0};
-        held->capacity = grown;
-        c->held = held;
+    return twice < want ? want : twice < most ? twice : most;
+}
+
+static int reserve(struct ws_loop *loop, struct ws_connection *c, size_t capacity)
+{
+    struct ws_held *held = c->held;
+    size_t more = c->state == WS_BODY ? capacity - held->capacity : 0;
+
+    if (more > loop->body_bytes - loop->held_bytes)
+        return CHATROOM_ELIMIT;
+    held = realloc(held, sizeof *held + capacity);
+    if (!held)
+        return CHATROOM_ENOMEM;
+    if (!c->held)
+        *held = (struct ws_held){.size = 0};
+    held->capacity = capacity;
+    held->charge += more;
+    loop->held_bytes += more;
+    c->held = held;
+    return CHATROOM_OK;
+}
+
+int ws_http_keep(struct ws_loop *loop, struct ws_connection *c, const uint8_t *bytes, size_t size)
+{
+    size_t want = (c->held ? c->held->size : 0) + size;
+    int rc = CHATROOM_OK;
+
+    if (ws_idle(c)) {
+        ws_idles_remove(&loop->idles, &c->held->idle);
+        c->since = loop->now.mono_ns;
     }
-    memcpy(held->bytes + have, bytes, size);
-    held->size = want;
-    return true;
+    if (!c->held || c->held->capacity < want)
+        rc = reserve(loop, c, grown(c, want));
+    if (rc)
+        return rc;
+    memcpy(c->held->bytes + c->held->size, bytes, size);
+    c->held->size = want;
+    ws_connection_schedule(loop, c);
+    return CHATROOM_OK;
+}
+
+void ws_http_head(const struct ws_loop *loop, const struct ws_connection *c, struct ws_head *ret_head)
+{
+    ws_head_parse(chatroom_bytes(c->held->bytes, c->held->taken), loop->options->target_bytes, ret_head);
 }
 
 static void refuse_head(struct ws_loop *loop, struct ws_connection *c, uint16_t status)
@@ -304,12 +351,8 @@ static void on_head(struct ws_loop *loop, struct ws_connection *c)
         serve(loop, c, &head);
 }
 
-void ws_http_input(struct ws_loop *loop, struct ws_connection *c, const uint8_t *bytes, size_t size)
+void ws_http_go_on(struct ws_loop *loop, struct ws_connection *c)
 {
-    if (!keep(c, bytes, size)) {
-        ws_connection_end(loop, c, true);
-        return;
-    }
     switch (ws_head_scan((char *)c->held->bytes, c->held->size, &c->held->taken)) {
     case WS_SCAN_BAD:
         refuse_head(loop, c, 400);
@@ -321,4 +364,12 @@ void ws_http_input(struct ws_loop *loop, struct ws_connection *c, const uint8_t 
         if (c->held->size >= loop->options->head_bytes)
             refuse_head(loop, c, memchr(c->held->bytes, '\n', c->held->size) ? 431 : 414);
     }
+}
+
+void ws_http_input(struct ws_loop *loop, struct ws_connection *c, const uint8_t *bytes, size_t size)
+{
+    if (ws_http_keep(loop, c, bytes, size))
+        ws_connection_end(loop, c, true);
+    else
+        ws_http_go_on(loop, c);
 }

@@ -201,6 +201,8 @@ void ws_input_held(struct ws_loop *loop, struct ws_connection *c)
 
     if (!(c->interest & EPOLLIN))
         ws_output_due(loop, c); /* it may have been put off while the loop was full */
+    if (c->state == WS_HEAD && c->held && c->held->size > 0 && ws_queue_empty(&c->out))
+        ws_http_go_on(loop, c);
     if (is_fenced(loop, c))
         return;
     if (takes_frames(c))
@@ -216,15 +218,14 @@ void ws_input_held(struct ws_loop *loop, struct ws_connection *c)
         ws_list_add(loop, c, WS_READY);
         return;
     }
-    free(c->held);
-    c->held = NULL;
+    ws_held_free(loop, c);
 }
 
 /* The peer sends no more. */
 static void end_of_input(struct ws_loop *loop, struct ws_connection *c)
 {
     c->input_ended = true;
-    if (c->state == WS_HEAD) {
+    if (c->state == WS_HEAD || c->state == WS_BODY) {
         ws_connection_end(loop, c, false);
         return;
     }
@@ -248,11 +249,16 @@ static void end_of_input_later(struct ws_loop *loop, struct ws_connection *c)
     ws_output_due(loop, c);
 }
 
+/* Of a head no more than it may have, of a body no more than belongs to it: so what is held is bounded. */
 static size_t turn(const struct ws_loop *loop, const struct ws_connection *c)
 {
-    size_t left = loop->options->head_bytes - (c->state == WS_HEAD && c->held ? c->held->size : 0);
+    size_t left = sizeof loop->input;
 
-    return c->state == WS_HEAD && left < sizeof loop->input ? left : sizeof loop->input;
+    if (c->state == WS_HEAD)
+        left = loop->options->head_bytes - (c->held ? c->held->size : 0);
+    else if (c->state == WS_BODY)
+        left = c->held->taken + c->held->body - c->held->size;
+    return left < sizeof loop->input ? left : sizeof loop->input;
 }
 
 static void drain(struct ws_loop *loop, struct ws_connection *c, size_t size)
@@ -276,6 +282,8 @@ static void receive(struct ws_loop *loop, struct ws_connection *c)
         end_of_input(loop, c);
     else if (c->state == WS_HEAD)
         ws_http_input(loop, c, loop->input, (size_t)got);
+    else if (c->state == WS_BODY)
+        ws_request_input(loop, c, loop->input, (size_t)got);
     else if (c->state == WS_LINGER)
         drain(loop, c, (size_t)got);
     else
@@ -304,7 +312,7 @@ void ws_input_event(struct ws_loop *loop, struct ws_connection *c, uint32_t even
             ws_connection_end(loop, c, false);
     } else if (loop->full && c->state != WS_LINGER && !(events & (EPOLLHUP | EPOLLERR))) {
         put_off(loop, c);
-    } else if (c->state == WS_HEAD || (!c->held && !c->postponed)) {
+    } else if (c->state == WS_HEAD || c->state == WS_BODY || (!c->held && !c->postponed)) {
         receive(loop, c);
     }
 }

@@ -27,6 +27,7 @@ struct ws_listener {
     struct ws_source source; /* first */
     int fd;                  /* -1: not open, or not any more */
     bool local;
+    bool apart;                     /* for the core's plain HTTP alone */
     char text[WS_LISTEN_TEXT_MOST]; /* with the port that it got; "" before it was open */
 };
 

@@ -3,13 +3,14 @@
 #include "door.h"
 
 void ws_loop_init(struct ws_loop *loop, const struct ws_up *up, const struct chatroom_ws_epoll_options *options,
-                  size_t output_bytes)
+                  size_t shares)
 {
     loop->up = up;
     loop->options = options;
     loop->limits = (struct ws_limits){options->message_bytes, options->frame_bytes, options->message_frames};
     loop->origins = (struct ws_origins){options->origins, options->origin_count};
-    loop->output_bytes = output_bytes;
+    loop->output_bytes = options->output_bytes / shares;
+    loop->body_bytes = options->body_bytes / shares;
     loop->epoll = loop->wake_fd = -1;
 }
 
@@ -60,6 +61,8 @@ static void run_event(struct ws_loop *loop, const struct epoll_event *event, str
     case WS_SOURCE_WAKE:
         ws_poll_clear(loop->wake_fd);
         break;
+    case WS_SOURCE_WATCHED:
+        break; /* the core looks after it */
     case WS_SOURCE_LISTENER:
         ws_door_accept(door, (struct ws_listener *)source);
         break;

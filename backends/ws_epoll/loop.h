@@ -7,9 +7,9 @@
 
 #include "connection.h"
 
-/* loop is all zero. It bounds the output of its connections by output_bytes. options are borrowed, up too. */
+/* loop is all zero. It bounds what its connections hold by its share, one of so many. options are borrowed, up too. */
 void ws_loop_init(struct ws_loop *loop, const struct ws_up *up, const struct chatroom_ws_epoll_options *options,
-                  size_t output_bytes);
+                  size_t shares);
 /* Errors: ESYSTEM, and errno says why. */
 int ws_loop_open(struct ws_loop *loop);
 

@@ -45,6 +45,8 @@ static int check_numbers(const struct chatroom_ws_epoll_options *o, struct chatr
         {"opening_most", o->opening_most},
         {"pong_ms", o->ping_ms ? o->pong_ms : 1},
         {"connects_burst", o->connects_per_second ? o->connects_burst : 1},
+        {"keep_alive_ms", o->keep_alive_ms},
+        {"body_bytes", o->body_bytes},
         {"address_connects_burst", o->address_connects_per_second ? o->address_connects_burst : 1},
     };
 
@@ -71,21 +73,33 @@ static int check_origins(const struct chatroom_ws_epoll_options *o, struct chatr
     return CHATROOM_OK;
 }
 
-static int check_listen(const struct chatroom_ws_epoll_options *o, struct chatroom_error *error)
+static int check_addresses(const char *name, const char *const *texts, size_t count, struct chatroom_error *error)
 {
     union ws_socket_address address;
 
-    if (o->listen_count == 0 || !o->listen)
-        return complain(error, "There is no address to listen on%s.", "");
-    for (size_t i = 0; i < o->listen_count; i++) {
-        if (!o->listen[i])
-            return complain(error, "One of %s is NULL.", "listen");
-        if (ws_listen_parse(o->listen[i], &address) == 0)
+    if (count > 0 && !texts)
+        return complain(error, "%s is NULL, but its count is not 0.", name);
+    for (size_t i = 0; i < count; i++) {
+        if (!texts[i])
+            return complain(error, "One of %s is NULL.", name);
+        if (ws_listen_parse(texts[i], &address) == 0)
             return complain(error,
                             "\"%s\" is not an address like \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/x.sock\".",
-                            o->listen[i]);
+                            texts[i]);
     }
     return CHATROOM_OK;
+}
+
+static int check_listen(const struct chatroom_ws_epoll_options *o, struct chatroom_error *error)
+{
+    int rc;
+
+    if (o->listen_count == 0 || !o->listen)
+        return complain(error, "There is no address to listen on%s.", "");
+    if (o->http_apart && o->http_listen_count == 0)
+        return complain(error, "http_apart needs an address in %s.", "http_listen");
+    rc = check_addresses("listen", o->listen, o->listen_count, error);
+    return rc ? rc : check_addresses("http_listen", o->http_listen, o->http_listen_count, error);
 }
 
 static int check_files(const struct chatroom_ws_epoll_options *o, struct chatroom_error *error)
@@ -140,11 +154,12 @@ static bool copy_text(const char *text, const char **ret_copy)
 static int copy_all(const struct chatroom_ws_epoll_options *from, struct chatroom_ws_epoll_options *to)
 {
     bool listen = (to->listen = copy_texts(from->listen, from->listen_count)) != NULL;
+    bool http_listen = (to->http_listen = copy_texts(from->http_listen, from->http_listen_count)) != NULL;
     bool origins = (to->origins = copy_texts(from->origins, from->origin_count)) != NULL;
     bool health = copy_text(from->health_path, &to->health_path);
     bool upgrade = copy_text(from->upgrade_path, &to->upgrade_path);
 
-    if (listen && origins && health && upgrade)
+    if (listen && http_listen && origins && health && upgrade)
         return CHATROOM_OK;
     ws_options_fini(to);
     return CHATROOM_ENOMEM;
@@ -184,6 +199,7 @@ int ws_options_copy(const struct chatroom_ws_epoll_options *options, struct chat
 void ws_options_fini(struct chatroom_ws_epoll_options *options)
 {
     free_texts(options->listen, options->listen_count);
+    free_texts(options->http_listen, options->http_listen_count);
     free_texts(options->origins, options->origin_count);
     free((char *)(uintptr_t)options->health_path);
     free((char *)(uintptr_t)options->upgrade_path);

@@ -15,4 +15,12 @@ int ws_options_copy(const struct chatroom_ws_epoll_options *options, struct chat
                     struct chatroom_error *error);
 void ws_options_fini(struct chatroom_ws_epoll_options *options);
 
+/* May so much more be offered to one for whom so much is queued? Both as they are charged. */
+static inline bool ws_offer_fits(const struct chatroom_ws_epoll_options *options, size_t queued, size_t more)
+{
+    size_t most = options->queue_soft_bytes < options->queue_bytes ? options->queue_soft_bytes : options->queue_bytes;
+
+    return more <= most && queued <= most - more;
+}
+
 #endif

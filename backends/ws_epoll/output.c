@@ -80,6 +80,44 @@ int ws_output_send(struct ws_loop *loop, struct ws_connection *c, chatroom_frame
     return CHATROOM_OK;
 }
 
+/*
+ * Less than has_place(), so that with what is offered alone a queue never stands above the soft limit for long. An
+ * empty one takes what it takes of anybody.
+ */
+static bool has_place_to_offer(const struct ws_loop *loop, const struct ws_connection *c, size_t octets)
+{
+    size_t queued = c->out.charge + ws_queue_following(&c->out);
+
+    if (queued == 0)
+        return has_place(loop, c, octets);
+    return ws_offer_fits(loop->options, queued, ws_queue_charge(octets));
+}
+
+/* Out of memory for the first it would miss what its groups got, and is lost: that is not about the offer. */
+static bool stands_alone(struct ws_loop *loop, struct ws_connection *c)
+{
+    return !lose_if(loop, c, ws_queue_leave(&c->out, &loop->pool));
+}
+
+int ws_output_offer(struct ws_loop *loop, struct ws_connection *c, chatroom_frame *frame)
+{
+    size_t octets = chatroom_frame_wire(frame).size;
+
+    if (c->state != WS_OPEN || c->lost)
+        return CHATROOM_EGONE;
+    if (!has_place_to_offer(loop, c, octets) && !ws_blocked(c) && lose_if(loop, c, write_out(loop, c)))
+        return CHATROOM_EGONE;
+    if (!has_place_to_offer(loop, c, octets))
+        return CHATROOM_EAGAIN;
+    if (!stands_alone(loop, c))
+        return CHATROOM_EGONE;
+    if (ws_queue_frame(&c->out, &loop->pool, frame))
+        return CHATROOM_ENOMEM;
+    c->messaged_at = loop->now.mono_ns;
+    ws_output_due(loop, c);
+    return CHATROOM_OK;
+}
+
 /* ---- a group ----------------------------------------------------------------------------------------------------- */
 
 /* A new tape with that frame, which everyone has yet to be told of. Errors: ENOMEM. */
@@ -216,6 +254,8 @@ static void written(struct ws_loop *loop, struct ws_connection *c)
 {
     loop->writing_count -= c->writing;
     c->writing = false;
+    if (c->state == WS_HEAD)
+        ws_request_written(loop, c);
     if (c->state != WS_CLOSING && c->state != WS_LINGER)
         return;
     c->since = loop->now.mono_ns;
@@ -249,8 +289,10 @@ static void note_fullness(struct ws_loop *loop, struct ws_connection *c)
  */
 bool ws_reads(const struct ws_loop *loop, const struct ws_connection *c)
 {
-    if (c->input_ended || c->lost || c->state == WS_OPENING)
+    if (c->input_ended || c->lost || c->state == WS_OPENING || c->state == WS_ASKED)
         return false;
+    if (c->state == WS_HEAD)
+        return ws_queue_empty(&c->out);
     return c->state != WS_OPEN || c->out.charge <= loop->options->queue_soft_bytes;
 }
 
@@ -288,6 +330,8 @@ static void shut_down(struct ws_loop *loop, struct ws_connection *c)
  */
 static bool write_tick(struct ws_loop *loop, struct ws_connection *c)
 {
+    if (ws_queue_following(&c->out) > 0)
+        c->messaged_at = loop->now.mono_ns; /* it may have come on a tape that was begun earlier */
     if ((!ws_blocked(c) || c->writable) && lose_if(loop, c, write_out(loop, c)))
         return false;
     c->writable = false;
@@ -314,6 +358,8 @@ static void settle(struct ws_loop *loop, struct ws_connection *c)
         return;
     note_fullness(loop, c);
     watch(loop, c);
+    if (loop->up->settled)
+        loop->up->settled(loop, c);
 }
 
 /* The most that all connections together may have us keep: beyond it the one with the most goes (P4). */

@@ -56,7 +56,8 @@ size_t ws_queue_charge(size_t size);
 
 /*
  * At the end: a reference (shared); a copy that no control frame overtakes, for answers to HTTP; octets that outlive
- * the queue. Errors: ENOMEM; what is queued is not whole any more and must not go out.
+ * the queue. Errors: ENOMEM; what is queued is not whole any more and must not go out, unless it followed no tape:
+ * then nothing has changed.
  */
 int ws_queue_frame(struct ws_queue *queue, struct ws_pool *pool, chatroom_frame *frame);
 int ws_queue_copy(struct ws_queue *queue, struct ws_pool *pool, chatroom_span octets);

@@ -1,6 +1,8 @@
 /* What the owner wants of a connection, and what its worker does about it. Functions named take_ are the worker's. */
 #include "remote.h"
 
+#include "copy.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,6 +25,7 @@ static void take_life(struct ws_node *node)
         return;
     }
     c->named = true;
+    c->apart = remote->apart;
     if (refusal.status)
         ws_http_refuse(loop_of(remote), c, refusal, false);
 }
@@ -37,7 +40,7 @@ static struct ws_worker *least_busy(struct ws_threaded *t)
     return least;
 }
 
-bool ws_remote_let_in(struct ws_threaded *t, int fd, struct ws_address *address, struct ws_refusal refusal)
+bool ws_remote_let_in(struct ws_threaded *t, int fd, struct ws_address *address, bool apart, struct ws_refusal refusal)
 {
     struct ws_remote *remote = calloc(1, sizeof *remote);
 
@@ -48,11 +51,39 @@ bool ws_remote_let_in(struct ws_threaded *t, int fd, struct ws_address *address,
     remote->worker = least_busy(t);
     remote->worker->remotes++;
     remote->address = address;
+    remote->apart = apart;
     remote->opening = refusal.status == 0;
     remote->refused = refusal.status != 0;
     remote->given.fd = fd;
     remote->given.refusal = refusal;
     ws_post(remote->worker, &remote->life, take_life, sizeof *remote);
+    return true;
+}
+
+/* ---- making room ------------------------------------------------------------------------------------------------- */
+
+static void take_yield(struct ws_node *node)
+{
+    struct ws_remote *remote = (struct ws_remote *)((char *)node - offsetof(struct ws_remote, yield));
+    struct ws_connection *c = remote->connection;
+
+    if (ws_idle(c) && ws_queue_empty(&c->out))
+        ws_connection_end(loop_of(remote), c, false);
+    else
+        c->last = true; /* its next request came meanwhile, or the last answer is still to be read */
+}
+
+bool ws_remote_make_room(struct ws_threaded *t)
+{
+    struct ws_remote *remote;
+
+    if (!t->idles.first)
+        return false;
+    remote = (struct ws_remote *)((char *)t->idles.first - offsetof(struct ws_remote, idle));
+    ws_idles_remove(&t->idles, &remote->idle);
+    remote->opening = false; /* it does not come into the line again: it yields once */
+    ws_door_opened(&t->door);
+    ws_post(remote->worker, &remote->yield, take_yield, sizeof *remote);
     return true;
 }
 
@@ -109,16 +140,6 @@ static void take_answer(struct ws_node *node)
     free(a);
 }
 
-static chatroom_span put(char **at, chatroom_span text)
-{
-    chatroom_span copy = chatroom_bytes(*at, text.size);
-
-    if (text.size > 0)
-        memcpy(*at, text.bytes, text.size);
-    *at += text.size;
-    return copy;
-}
-
 /* NULL: out of memory. */
 static struct answer *copy_answer(struct ws_remote *remote, const struct chatroom_answer *of, size_t size)
 {
@@ -129,8 +150,10 @@ static struct answer *copy_answer(struct ws_remote *remote, const struct chatroo
         return NULL;
     at = a->text;
     a->remote = remote;
-    a->answer =
-        (struct chatroom_answer){of->status, put(&at, of->subprotocol), put(&at, of->error_type), put(&at, of->body)};
+    a->answer.status = of->status;
+    a->answer.subprotocol = ws_copy(&at, of->subprotocol);
+    a->answer.error_type = ws_copy(&at, of->error_type);
+    a->answer.body = ws_copy(&at, of->body);
     return a;
 }
 
@@ -153,8 +176,9 @@ void ws_remote_accept(struct ws_remote *remote, const struct chatroom_answer *an
     }
     if (copy)
         remote->state = WS_REMOTE_OPEN;
+    if (remote->opening)
+        ws_door_opened(&remote->worker->transport->door);
     remote->opening = false;
-    ws_door_opened(&remote->worker->transport->door);
 }
 
 /* ---- sending ----------------------------------------------------------------------------------------------------- */
@@ -173,9 +197,11 @@ static size_t charge_of(const chatroom_frame *frame)
 static void take_frame(struct ws_node *node)
 {
     struct frame *sent = (struct frame *)node;
+    struct ws_remote *remote = sent->remote;
 
-    atomic_fetch_sub_explicit(&sent->remote->in_flight, charge_of(sent->frame), memory_order_relaxed);
-    (void)ws_output_send(loop_of(sent->remote), sent->remote->connection, sent->frame); /* it is lost if that failed */
+    (void)ws_output_send(loop_of(remote), remote->connection, sent->frame); /* it is lost if that failed */
+    atomic_store_explicit(&remote->queued, remote->connection->out.charge, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&remote->in_flight, charge_of(sent->frame), memory_order_release);
     chatroom_frame_unref(sent->frame);
     free(sent);
 }
@@ -184,7 +210,7 @@ static void take_frame(struct ws_node *node)
  * The worker's queue has its own limit. Until it gets there, as much may be on its way as that queue and the kernel
  * would take: what one step has for a peer may be more than the limit.
  */
-static bool has_place(struct ws_remote *remote, size_t charge)
+static bool has_place(const struct ws_remote *remote, size_t charge)
 {
     size_t most = remote->worker->loop.options->queue_bytes + WS_SEND_BUFFER;
     size_t in_flight = atomic_load_explicit(&remote->in_flight, memory_order_relaxed);
@@ -192,26 +218,60 @@ static bool has_place(struct ws_remote *remote, size_t charge)
     return charge <= most && in_flight <= most - charge;
 }
 
+static int post_frame(struct ws_remote *remote, chatroom_frame *frame)
+{
+    struct frame *sent = malloc(sizeof *sent);
+    size_t charge = charge_of(frame);
+
+    if (!sent)
+        return CHATROOM_ENOMEM;
+    *sent = (struct frame){.remote = remote, .frame = chatroom_frame_ref(frame)};
+    atomic_fetch_add_explicit(&remote->in_flight, charge, memory_order_relaxed);
+    remote->sent_ns = remote->worker->transport->door.now_ns;
+    ws_post(remote->worker, &sent->node, take_frame, charge);
+    return CHATROOM_OK;
+}
+
 int ws_remote_send(struct ws_remote *remote, chatroom_frame *frame)
 {
-    size_t charge = charge_of(frame);
-    struct frame *sent;
-
     if (remote->state != WS_REMOTE_OPEN)
         return CHATROOM_EGONE;
-    if (!has_place(remote, charge)) {
+    if (!has_place(remote, charge_of(frame))) {
         ws_remote_lose(remote, WS_LOST_SLOW);
         return CHATROOM_EAGAIN;
     }
-    sent = malloc(sizeof *sent);
-    if (!sent) {
+    if (post_frame(remote, frame)) {
         ws_remote_lose(remote, WS_LOST_MEMORY);
         return CHATROOM_ENOMEM;
     }
-    *sent = (struct frame){.remote = remote, .frame = chatroom_frame_ref(frame)};
-    atomic_fetch_add_explicit(&remote->in_flight, charge, memory_order_relaxed);
-    ws_post(remote->worker, &sent->node, take_frame, charge);
     return CHATROOM_OK;
+}
+
+/*
+ * The worker's queue as it was, and what is on its way there; a frame that arrives just now may be counted twice, but
+ * none is missed.
+ */
+static bool has_place_to_offer(const struct ws_remote *remote, size_t charge)
+{
+    size_t waiting = atomic_load_explicit(&remote->in_flight, memory_order_acquire);
+
+    waiting += atomic_load_explicit(&remote->queued, memory_order_relaxed);
+    return waiting == 0 ? has_place(remote, charge)
+                        : ws_offer_fits(&remote->worker->transport->door.options, waiting, charge);
+}
+
+int ws_remote_offer(struct ws_remote *remote, chatroom_frame *frame)
+{
+    if (remote->state != WS_REMOTE_OPEN)
+        return CHATROOM_EGONE;
+    return has_place_to_offer(remote, charge_of(frame)) ? post_frame(remote, frame) : CHATROOM_EAGAIN;
+}
+
+uint64_t ws_remote_active_at(const struct ws_remote *remote)
+{
+    uint64_t worker = atomic_load_explicit(&remote->active_ns, memory_order_relaxed);
+
+    return worker > remote->sent_ns ? worker : remote->sent_ns;
 }
 
 /* ---- closing ----------------------------------------------------------------------------------------------------- */

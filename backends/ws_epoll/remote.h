@@ -28,13 +28,19 @@ struct ws_remote {
     struct ws_worker *worker;
     struct ws_connection *connection; /* the worker's */
     atomic_size_t in_flight;          /* octets of frames that were sent to it alone, and have not reached its queue */
+    atomic_size_t queued;             /* the charge of that, as of its last flush */
+    atomic_uint_fast64_t active_ns;   /* when a message came or went, as its worker knows it */
     /* the owner's */
     struct ws_address *address;
     chatroom_connection *core; /* NULL: it does not know it, or not any more */
     uint8_t state;
-    bool opening; /* counted as such at the door */
-    bool refused; /* the same */
-    uint8_t loss; /* of lose */
+    bool opening;        /* counted as such at the door */
+    bool refused;        /* the same */
+    uint8_t loss;        /* of lose */
+    bool apart;          /* for the core's plain HTTP alone */
+    uint64_t sent_ns;    /* when a message was sent to it alone */
+    struct ws_idle idle; /* the owner has answered its request, and has not heard of another */
+    struct ws_node yield;
     struct ws_node life;
     struct ws_node lose;
     struct ws_node fence;
@@ -53,7 +59,10 @@ struct ws_remote {
 };
 
 /* For the door. Takes fd over, and closes it when it returns false: out of memory. */
-bool ws_remote_let_in(struct ws_threaded *t, int fd, struct ws_address *address, struct ws_refusal refusal);
+bool ws_remote_let_in(struct ws_threaded *t, int fd, struct ws_address *address, bool apart, struct ws_refusal refusal);
+/* The one that has waited longest for its next request goes, or, if that is on its way, goes when it is answered; it is
+ * counted no more at the door. False: none waits. */
+bool ws_remote_make_room(struct ws_threaded *t);
 
 /* The core must not believe that it hears everything: the worker ends it. No effect if it is over. */
 void ws_remote_lose(struct ws_remote *remote, enum ws_loss loss);
@@ -64,6 +73,8 @@ void ws_remote_refuse_busy(struct ws_remote *remote);
 /* As the ops of those names. */
 void ws_remote_accept(struct ws_remote *remote, const struct chatroom_answer *answer);
 int ws_remote_send(struct ws_remote *remote, chatroom_frame *frame);
+int ws_remote_offer(struct ws_remote *remote, chatroom_frame *frame);
+uint64_t ws_remote_active_at(const struct ws_remote *remote);
 void ws_remote_close(struct ws_remote *remote, uint16_t code, chatroom_span reason);
 
 /* Nodes of a remote that the owner sends back to the worker. */

@@ -2,6 +2,7 @@
 
 #include <chatroom/base.h>
 
+#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -32,6 +33,16 @@ void ws_poll_clear(int wake_fd)
 
     if (read(wake_fd, &count, sizeof count) < 0)
         return; /* somebody woke us and another step has seen it */
+}
+
+int ws_poll_watch(int epoll, int fd)
+{
+    static const struct ws_source watched = {WS_SOURCE_WATCHED};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = (void *)(uintptr_t)&watched};
+
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST)
+        return CHATROOM_OK;
+    return errno == ENOMEM || errno == ENOSPC ? CHATROOM_ENOMEM : CHATROOM_ESYSTEM;
 }
 
 void ws_poll_close(int epoll, int wake_fd)

@@ -29,17 +29,22 @@ static int open_transport(void *self, chatroom_transport_port *port, struct chat
     return rc ? rc : ws_door_open(&t->door, port, t->epoll, error);
 }
 
-static bool admit(struct ws_door *door, int fd, struct ws_address *address)
+static bool admit(struct ws_door *door, int fd, struct ws_address *address, bool apart)
 {
-    return ws_remote_let_in((struct ws_threaded *)door, fd, address, (struct ws_refusal){0});
+    return ws_remote_let_in((struct ws_threaded *)door, fd, address, apart, (struct ws_refusal){0});
 }
 
 static bool refuse(struct ws_door *door, int fd, struct ws_refusal refusal)
 {
-    return ws_remote_let_in((struct ws_threaded *)door, fd, NULL, refusal);
+    return ws_remote_let_in((struct ws_threaded *)door, fd, NULL, false, refusal);
 }
 
-static const struct ws_door_ops door_ops = {admit, refuse};
+static bool make_room(struct ws_door *door)
+{
+    return ws_remote_make_room((struct ws_threaded *)door);
+}
+
+static const struct ws_door_ops door_ops = {admit, refuse, make_room};
 
 /* ---- connections ------------------------------------------------------------------------------------------------- */
 
@@ -58,6 +63,23 @@ static int send_frame(void *self, void *peer, chatroom_frame *frame)
 {
     (void)self;
     return ws_remote_send(peer, frame);
+}
+
+static int offer_frame(void *self, void *peer, chatroom_frame *frame)
+{
+    (void)self;
+    return ws_remote_offer(peer, frame);
+}
+
+static uint64_t active_at(void *self, void *peer)
+{
+    (void)self;
+    return ws_remote_active_at(peer);
+}
+
+static int watch(void *self, int fd)
+{
+    return ws_poll_watch(((struct ws_threaded *)self)->epoll, fd);
 }
 
 static void close_peer(void *self, void *peer, uint16_t code, chatroom_span reason)
@@ -115,10 +137,12 @@ static void run_events(struct ws_threaded *t)
     int count = epoll_wait(t->epoll, events, EVENTS, 0);
 
     for (int i = 0; i < count; i++) {
-        if (events[i].data.ptr == &t->wake)
+        struct ws_source *source = events[i].data.ptr;
+
+        if (source->kind == WS_SOURCE_WAKE)
             ws_poll_clear(t->wake_fd);
-        else
-            ws_door_accept(&t->door, events[i].data.ptr);
+        else if (source->kind == WS_SOURCE_LISTENER)
+            ws_door_accept(&t->door, (struct ws_listener *)source);
     }
 }
 
@@ -136,6 +160,7 @@ static void set_clock(struct ws_threaded *t, struct chatroom_now now)
 {
     long long skew = (long long)(now.mono_ns - ws_system_ns());
 
+    atomic_store_explicit(&t->wall_ms, now.wall_ms - (long long)(now.mono_ns / 1000000), memory_order_relaxed);
     if (t->clock_set && skew <= atomic_load_explicit(&t->skew_ns, memory_order_relaxed) + SKEW_MOST)
         return;
     t->clock_set = true;
@@ -249,6 +274,9 @@ static const struct chatroom_transport_ops ops = {
     .stop = stop,
     .busy = busy,
     .close_all = close_all,
+    .offer = offer_frame,
+    .active_at = active_at,
+    .watch = watch,
 };
 
 int ws_threaded_new(const struct chatroom_ws_epoll_options *options, struct chatroom_transport *ret_transport)
@@ -266,7 +294,7 @@ int ws_threaded_new(const struct chatroom_ws_epoll_options *options, struct chat
     t->count = options->threads;
     ws_mailbox_init(&t->in);
     for (size_t i = 0; i < t->count; i++)
-        ws_worker_init(&workers[i], t, options->output_bytes / t->count);
+        ws_worker_init(&workers[i], t);
     *ret_transport = (struct chatroom_transport){&ops, t};
     return CHATROOM_OK;
 }

@@ -31,9 +31,11 @@ struct ws_threaded {
     struct ws_mailbox in;  /* from all workers */
     struct ws_nodes heard; /* taken out of it, and not looked at yet */
     bool clock_set;
-    atomic_llong skew_ns; /* of the owner's clock to the system's: workers go by the owner's */
-    atomic_bool stopping; /* then the owner is woken when a worker has nothing to write any more */
-    bool closing;         /* the workers have ended; only the ends of connections are told */
+    atomic_llong skew_ns;  /* of the owner's clock to the system's: workers go by the owner's */
+    atomic_llong wall_ms;  /* what the owner's wall clock shows when its other one is at 0 */
+    atomic_bool stopping;  /* then the owner is woken when a worker has nothing to write any more */
+    struct ws_idles idles; /* of remotes: whose request was answered last stands last */
+    bool closing;          /* the workers have ended; only the ends of connections are told */
     size_t count;
     struct ws_worker *workers;
 };

@@ -2,6 +2,8 @@
  * What happens to a connection on its worker, and what the owner makes of it. Functions named hear_ are the owner's,
  * the others the worker's.
  */
+#include "copy.h"
+#include "exchange.h"
 #include "remote.h"
 
 #include <stdlib.h>
@@ -14,16 +16,6 @@ static struct ws_worker *worker_of(struct ws_loop *loop)
 static void tell(struct ws_worker *worker, struct ws_node *node, void (*hear)(struct ws_node *node))
 {
     ws_nodes_add(&worker->told, node, hear, 1);
-}
-
-static chatroom_span put(char **at, chatroom_span text)
-{
-    chatroom_span copy = {text.bytes ? *at : NULL, text.size};
-
-    if (text.size > 0)
-        memcpy(*at, text.bytes, text.size);
-    *at += text.size;
-    return copy;
 }
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
@@ -40,6 +32,7 @@ static void ask(struct ws_remote *remote, const struct chatroom_request_head *he
 {
     chatroom_connection *core = NULL;
 
+    ws_idles_remove(&remote->worker->transport->idles, &remote->idle);
     remote->state = WS_REMOTE_OPENING;
     if (chatroom_transport_opening(remote->worker->transport->door.port, remote, head, &core))
         ws_remote_refuse_busy(remote);
@@ -56,29 +49,17 @@ static void hear_opening(struct ws_node *node)
     free(o);
 }
 
-static size_t size_of_head(const struct chatroom_request_head *head)
-{
-    size_t size = head->target.size + head->source_ip.size;
-
-    for (size_t i = 0; i < head->header_count; i++)
-        size += head->headers[i].name.size + head->headers[i].value.size;
-    return size;
-}
-
 static int tell_opening(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_request_head *head,
                         void **ret_core)
 {
-    struct opening *o = malloc(sizeof *o + size_of_head(head));
+    struct opening *o = malloc(sizeof *o + ws_head_size(head));
     char *at;
 
     if (!o)
         return CHATROOM_ENOMEM;
     at = o->text;
     o->remote = c->pass;
-    o->head = (struct chatroom_request_head){put(&at, head->target), o->headers, head->header_count,
-                                             put(&at, head->source_ip)};
-    for (size_t i = 0; i < head->header_count; i++)
-        o->headers[i] = (struct chatroom_header){put(&at, head->headers[i].name), put(&at, head->headers[i].value)};
+    o->head = ws_copy_head(&at, head, o->headers);
     tell(worker_of(loop), &o->node, hear_opening);
     *ret_core = c->pass;
     return CHATROOM_OK;
@@ -130,6 +111,7 @@ static void tell_message(struct ws_loop *loop, struct ws_connection *c, enum cha
     *m = (struct message){.remote = c->pass, .kind = kind, .size = text.size};
     if (text.size > 0)
         memcpy(m->bytes, text.bytes, text.size);
+    atomic_store_explicit(&m->remote->active_ns, loop->now.mono_ns, memory_order_relaxed);
     loop->full = atomic_fetch_add(&worker->unheard, size) + size >= WS_WAITING_MOST;
     tell(worker, &m->node, hear_message);
 }
@@ -185,6 +167,7 @@ static void hear_left(struct ws_node *node)
     struct ws_remote *remote = (struct ws_remote *)((char *)node - offsetof(struct ws_remote, life));
     struct ws_threaded *t = remote->worker->transport;
 
+    ws_idles_remove(&t->idles, &remote->idle);
     ws_door_left(&t->door, remote->address, remote->opening, remote->refused);
     remote->worker->remotes--;
     ws_post(remote->worker, node, ws_remote_take_end, sizeof *remote);
@@ -237,7 +220,7 @@ static void tell_event(struct ws_loop *loop, enum chatroom_log_level level, cons
     at = e->text;
     *e = (struct event){.remote = c->pass, .level = level, .name = name, .count = count};
     for (size_t i = 0; i < count; i++)
-        e->fields[i] = (struct chatroom_log_field){fields[i].key, put(&at, fields[i].text), fields[i].number};
+        e->fields[i] = (struct chatroom_log_field){fields[i].key, ws_copy(&at, fields[i].text), fields[i].number};
     tell(worker_of(loop), &e->node, hear_event);
 }
 
@@ -259,4 +242,25 @@ static void tell_fence(struct ws_loop *loop, struct ws_connection *c)
     tell(worker_of(loop), &remote->fence, hear_fence);
 }
 
-const struct ws_up ws_remote_up = {tell_opening, tell_message, tell_closed, tell_left, tell_event, tell_fence};
+/* ---- what is queued ---------------------------------------------------------------------------------------------- */
+
+static void publish(struct ws_loop *loop, const struct ws_connection *c)
+{
+    struct ws_remote *remote = c->pass;
+
+    (void)loop;
+    atomic_store_explicit(&remote->queued, c->out.charge, memory_order_relaxed);
+    atomic_store_explicit(&remote->active_ns, c->messaged_at, memory_order_relaxed);
+}
+
+const struct ws_up ws_remote_up = {
+    .opening = tell_opening,
+    .message = tell_message,
+    .closed = tell_closed,
+    .left = tell_left,
+    .log = tell_event,
+    .fence = tell_fence,
+    .wanted = ws_exchange_wanted,
+    .request = ws_exchange_request,
+    .settled = publish,
+};

@@ -9,11 +9,11 @@
 
 #define PARTS_MOST 32 /* in a turn */
 
-void ws_worker_init(struct ws_worker *worker, struct ws_threaded *transport, size_t output_bytes)
+void ws_worker_init(struct ws_worker *worker, struct ws_threaded *transport)
 {
     worker->transport = transport;
     ws_mailbox_init(&worker->in);
-    ws_loop_init(&worker->loop, &ws_remote_up, &transport->door.options, output_bytes);
+    ws_loop_init(&worker->loop, &ws_remote_up, &transport->door.options, transport->count);
 }
 
 /* ---- the thread -------------------------------------------------------------------------------------------------- */
@@ -25,6 +25,14 @@ static uint64_t clock_of(const struct ws_worker *worker)
     uint64_t now = ws_system_ns() + (uint64_t)skew;
 
     return now > worker->loop.now.mono_ns ? now : worker->loop.now.mono_ns;
+}
+
+static struct chatroom_now now_of(const struct ws_worker *worker)
+{
+    uint64_t mono_ns = clock_of(worker);
+    long long wall_ms = atomic_load_explicit(&worker->transport->wall_ms, memory_order_relaxed);
+
+    return (struct chatroom_now){mono_ns, wall_ms + (long long)(mono_ns / 1000000)};
 }
 
 static int wait_ms(struct ws_worker *worker)
@@ -70,7 +78,7 @@ static void take_input(struct ws_worker *worker)
     ws_loop_wait(loop, wait_ms(worker));
     for (unsigned parts = 1;; parts++) {
         loop->full = atomic_load(&worker->unheard) >= WS_WAITING_MOST;
-        ws_loop_step(loop, (struct chatroom_now){.mono_ns = clock_of(worker)}, NULL);
+        ws_loop_step(loop, now_of(worker), NULL);
         if (loop->event_count < WS_EVENTS_MOST || parts == PARTS_MOST)
             return;
         ws_loop_wait(loop, 0);

@@ -32,7 +32,8 @@ struct ws_worker {
     struct ws_loop loop;
 };
 
-void ws_worker_init(struct ws_worker *worker, struct ws_threaded *transport, size_t output_bytes);
+/* Of transport->count. */
+void ws_worker_init(struct ws_worker *worker, struct ws_threaded *transport);
 /* Starts the thread, with all signals blocked. Errors: ESYSTEM, with a sentence. */
 int ws_worker_start(struct ws_worker *worker, size_t number, struct chatroom_error *error);
 

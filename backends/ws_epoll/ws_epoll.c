@@ -50,17 +50,43 @@ static void log_event(struct ws_loop *loop, enum chatroom_log_level level, const
     ws_log(transport_of(loop)->door.port, level, event, c->core, fields, count);
 }
 
-static const struct ws_up up = {opening, message, closed, left, log_event, NULL};
+static void wanted(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_request_head *head)
+{
+    size_t body_most = 0;
+    int rc = chatroom_transport_http_wanted(transport_of(loop)->door.port, head, &body_most);
+
+    ws_request_wanted(loop, c, rc, body_most);
+}
+
+static void request(struct ws_loop *loop, struct ws_connection *c, const struct chatroom_http_request *of)
+{
+    struct chatroom_http_answer answer = {.status = 500};
+
+    chatroom_transport_http(transport_of(loop)->door.port, of, &answer);
+    ws_request_answer(loop, c, &answer);
+}
+
+static const struct ws_up up = {
+    .opening = opening,
+    .message = message,
+    .closed = closed,
+    .left = left,
+    .log = log_event,
+    .wanted = wanted,
+    .request = request,
+};
 
 /* ---- the door ---------------------------------------------------------------------------------------------------- */
 
-static bool admit(struct ws_door *door, int fd, struct ws_address *address)
+static bool admit(struct ws_door *door, int fd, struct ws_address *address, bool apart)
 {
     struct ws_connection *c = ws_connection_new(&((struct ws_transport *)door)->loop, fd, address);
 
-    if (c)
-        c->opening = true;
-    return c != NULL;
+    if (!c)
+        return false;
+    c->opening = true;
+    c->apart = apart;
+    return true;
 }
 
 static bool refuse(struct ws_door *door, int fd, struct ws_refusal refusal)
@@ -75,7 +101,17 @@ static bool refuse(struct ws_door *door, int fd, struct ws_refusal refusal)
     return true;
 }
 
-static const struct ws_door_ops door_ops = {admit, refuse};
+static bool make_room(struct ws_door *door)
+{
+    struct ws_loop *loop = &((struct ws_transport *)door)->loop;
+    struct ws_connection *idlest = ws_request_idlest(loop);
+
+    if (idlest)
+        ws_connection_end(loop, idlest, false);
+    return idlest != NULL;
+}
+
+static const struct ws_door_ops door_ops = {admit, refuse, make_room};
 
 /* ---- connections ------------------------------------------------------------------------------------------------- */
 
@@ -103,6 +139,22 @@ static void accept_peer(void *self, void *peer, const struct chatroom_answer *an
 static int send_frame(void *self, void *peer, chatroom_frame *frame)
 {
     return ws_output_send(&((struct ws_transport *)self)->loop, peer, frame);
+}
+
+static int offer_frame(void *self, void *peer, chatroom_frame *frame)
+{
+    return ws_output_offer(&((struct ws_transport *)self)->loop, peer, frame);
+}
+
+static uint64_t active_at(void *self, void *peer)
+{
+    (void)self;
+    return ((const struct ws_connection *)peer)->messaged_at;
+}
+
+static int watch(void *self, int fd)
+{
+    return ws_poll_watch(((struct ws_transport *)self)->loop.epoll, fd);
 }
 
 static void close_peer(void *self, void *peer, uint16_t code, chatroom_span reason)
@@ -230,6 +282,9 @@ static const struct chatroom_transport_ops ops = {
     .stop = stop,
     .busy = busy,
     .close_all = close_all,
+    .offer = offer_frame,
+    .active_at = active_at,
+    .watch = watch,
 };
 
 static int make(const struct chatroom_ws_epoll_options *options, struct chatroom_transport *ret_transport)
@@ -240,7 +295,7 @@ static int make(const struct chatroom_ws_epoll_options *options, struct chatroom
         free(t);
         return CHATROOM_ENOMEM;
     }
-    ws_loop_init(&t->loop, &up, &t->door.options, options->output_bytes);
+    ws_loop_init(&t->loop, &up, &t->door.options, 1);
     *ret_transport = (struct chatroom_transport){&ops, t};
     return CHATROOM_OK;
 }

@@ -28,7 +28,7 @@ typedef struct chatroom_model chatroom_model;
 
 /*
  * Copies schema, and alloc; NULL: malloc() and free(). Errors: EJSON it is not JSON; EINVAL it is no such schema; ETOOBIG;
- * ENOMEM. error says what is wrong, and where: "There is no keyword of this kind: \"pattern\", at $.properties.a."
+ * ENOMEM. error says what is wrong, and where: "There is no keyword of this kind: "pattern", at $.properties.a."
  */
 CHATROOM_API int chatroom_model_new(const struct chatroom_alloc *alloc, chatroom_span schema, chatroom_model **ret_model,
                                     struct chatroom_error *error);

@@ -32,9 +32,8 @@ CHATROOM_API int chatroom_policy_check(chatroom_span document, struct chatroom_e
 
 /*
  * Evaluates a document that was found good; the document must not have changed since. '*' stands for any run of
- * characters,
- * '/' and ':' as well, and '?' for one, over the whole text; actions are compared without case. Takes time in
- * proportion to the sizes of the document and of what is asked for, multiplied.
+ * characters, '/' and ':' as well, and '?' for one, over the whole text; actions are compared without case. Takes time
+ * in proportion to the sizes of the document and of what is asked for, multiplied.
  */
 CHATROOM_API enum chatroom_policy_effect chatroom_policy_evaluate(chatroom_span document, chatroom_span action,
                                                                   chatroom_span resource);

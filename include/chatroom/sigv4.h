@@ -42,7 +42,7 @@ struct chatroom_sigv4_scope {
 };
 
 enum chatroom_sigv4_verdict {
-    CHATROOM_SIGV4_GOOD,
+    CHATROOM_SIGV4_GOOD,        /* by the access key */
     CHATROOM_SIGV4_UNSIGNED,    /* neither a header nor a query says it is signed */
     CHATROOM_SIGV4_MALFORMED,   /* it says so, but not in a form that can be checked, or in two */
     CHATROOM_SIGV4_UNKNOWN_KEY, /* there is no such access key, or the session token is not the key's */
@@ -67,18 +67,19 @@ struct chatroom_sigv4_result {
 #define CHATROOM_SIGV4_EXPLANATION_SIZE 4096
 
 /*
- * Verifies a request that is signed by its Authorization header, or presigned in its query. The first of the verdicts
- * that holds, in the order of their list. Signatures and tokens are compared in constant time.
+ * Verifies a request that is signed by its Authorization header, or presigned in its query. If several verdicts against
+ * it hold, it is the first of their list. Signatures and tokens are compared in constant time.
  *
  * Header: Authorization with Credential, SignedHeaders and Signature; the date in X-Amz-Date, or else in Date (there
  * also as HTTP writes it); X-Amz-Security-Token. Query: X-Amz-Algorithm, X-Amz-Credential, X-Amz-Date,
  * X-Amz-SignedHeaders, X-Amz-Signature, X-Amz-Expires and X-Amz-Security-Token, the latter signed or put behind the
  * signature; without X-Amz-Expires its date must be as near as that of a header. Host must be signed, by SignedHeaders
- * in lower case and order. An access key is of letters, digits, '-', '.', '_' and '~'. None of these may stand twice.
+ * in lower case and order, which takes at most 2048 bytes in a query. An access key is of letters, digits, '-', '.',
+ * '_' and '~'. None of these may stand twice.
  *
  * explanation (may be NULL if capacity is 0) receives, on MISMATCH, the canonical request and the string to sign that
- * were expected, cut to capacity; it holds what the request itself says, unescaped, and no secret. *ret_explained (may
- * be NULL) is its size, 0 with other verdicts.
+ * were expected, cut to capacity. It holds no secret, but values of headers as they came, which need not be UTF-8.
+ * *ret_explained (may be NULL) is its size, 0 with other verdicts.
  */
 CHATROOM_API struct chatroom_sigv4_result chatroom_sigv4_verify(const struct chatroom_sigv4_request *request,
                                                                 const struct chatroom_sigv4_scope *scope,

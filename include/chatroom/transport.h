@@ -1,13 +1,12 @@
 /*
  * transport.h: for those who write a transport. Users of the library need not open it.
  *
- * A transport owns connections. It brings whole messages up and takes frames down; it never decides what a message
- * means.
+ * A transport owns connections. It brings whole messages up and takes frames down; it never decides what a message means.
  *
- * Lifetimes, to recite: a connection has two names, the transport's peer and the core's chatroom_connection. Each side
- * hands its own to the other in chatroom_transport_opening(). From its success until chatroom_transport_closed() both
- * are valid; in chatroom_transport_closed() the core takes the peer out of all groups, and afterwards neither side uses
- * the other's. Stale ids of strangers end in the core, which answers CHATROOM_EGONE; a transport never sees them.
+ * Lifetimes, to recite: a connection has two names, the transport's peer and the core's chatroom_connection. Each side hands
+ * its own to the other in chatroom_transport_opening(). From its success until chatroom_transport_closed() both are valid; in
+ * chatroom_transport_closed() the core takes the peer out of all groups, and afterwards neither side uses the other's.
+ * Stale ids of strangers end in the core, which answers CHATROOM_EGONE; a transport never sees them.
  *
  * Threads: everything here is on the owner's thread, but for wake(), chatroom_frame_ref() and chatroom_frame_unref().
  *
@@ -38,16 +37,15 @@ enum chatroom_party {
 /* ---- frames ----------------------------------------------------------------------------------------------------- */
 
 /*
- * A message to clients, encoded once and shared by every queue that took it: wire is what goes on a WebSocket
- * connection, one unmasked frame or, with a frame limit, several fragments (RFC 6455, 5.2 and 5.4). Immutable but for
- * the count.
+ * A message to clients, encoded once and shared by every queue that took it: wire is what goes on a WebSocket connection, one
+ * unmasked frame or, with a frame limit, several fragments (RFC 6455, 5.2 and 5.4). Immutable but for the count.
  */
 typedef struct chatroom_frame chatroom_frame;
 
 /*
- * A frame with a copy of message and one reference. frame_bytes > 0 cuts it into fragments with at most that much
- * payload. alloc is copied and must work for as long as the frame lives; NULL: malloc() and free(). NULL: out of
- * memory. The core makes the frames; a transport needs this for its own tests. Any thread.
+ * A frame with a copy of message and one reference. frame_bytes > 0 cuts it into fragments with at most that much payload.
+ * alloc is copied and must work for as long as the frame lives; NULL: malloc() and free(). NULL: out of memory. The core makes
+ * the frames; a transport needs this for its own tests. Any thread.
  */
 CHATROOM_API chatroom_frame *chatroom_frame_new(const struct chatroom_alloc *alloc, enum chatroom_message_kind kind,
                                                 chatroom_span message, size_t frame_bytes);
@@ -68,8 +66,7 @@ struct chatroom_header {
     chatroom_span value;
 };
 
-/* The request that opens a connection; all borrowed. A transport without HTTP fills in target and peer address alone.
- */
+/* The head of a request; all borrowed. A transport without HTTP fills in target and peer address alone. */
 struct chatroom_request_head {
     chatroom_span target; /* path and query as sent, origin form: "/development?x=1" */
     const struct chatroom_header *headers;
@@ -89,18 +86,22 @@ struct chatroom_answer {
 
 /* A whole request that opens no connection; all borrowed. */
 struct chatroom_http_request {
-    chatroom_span method;
+    chatroom_span method; /* a token, as sent: "POST" */
     struct chatroom_request_head head;
     chatroom_span body;
-    bool cut; /* the body was longer than the core wanted; it is not there */
+    bool cut; /* the body was longer than the core wanted: it is not here */
 };
 
-/* The core's answer, borrowed until the transport's next call up. */
+/*
+ * The core's answer, borrowed until the transport's next call up. The transport adds what belongs to the message and to the
+ * connection: Content-Length, Date, Connection and the like. It leaves out a header of the core's that names one of these,
+ * whose name is no token, or whose value holds CR, LF or NUL; a status that is not from 200 to 599 is 500.
+ */
 struct chatroom_http_answer {
     uint16_t status;
-    const struct chatroom_header *headers; /* Content-Length and those of the connection are the transport's */
+    const struct chatroom_header *headers;
     size_t header_count;
-    chatroom_span body;
+    chatroom_span body; /* not sent in answer to HEAD, nor with 204 and 304 */
 };
 
 /* ---- the table -------------------------------------------------------------------------------------------------- */
@@ -119,42 +120,24 @@ struct chatroom_transport_ops {
     const char *name; /* static, for logs: "ws_epoll" */
 
     /*
-     * Must. Once, first. Starts to listen. Errors: EADDRINUSE; EADDRNOTAVAIL there is no such address here;
-     * EADDRDENIED; EINVAL; ENOMEM; ESYSTEM; fills error.
+     * Must. Once, first. Starts to listen. Errors: EADDRINUSE; EADDRNOTAVAIL there is no such address here; EADDRDENIED;
+     * EINVAL; ENOMEM; ESYSTEM; fills error.
      */
     int (*open)(void *self, chatroom_transport_port *port, struct chatroom_error *error);
 
     /*
      * Must. Answers an opening, once, at any time after chatroom_transport_opening(). With a status other than 101 the
-     * connection is over for the core as well: no chatroom_transport_closed() follows. Not ENOMEM: a transport that
-     * cannot send an answer drops the connection, and reports it with chatroom_transport_closed() if the status was
-     * 101.
+     * connection is over for the core as well: no chatroom_transport_closed() follows. Not ENOMEM: a transport that cannot
+     * send an answer drops the connection, and reports it with chatroom_transport_closed() if the status was 101.
      */
     void (*accept)(void *self, void *peer, const struct chatroom_answer *answer);
 
     /*
-     * Must. Queues a reference (shared). Errors: EAGAIN the peer's queue is at its limit and nothing was taken; EGONE
-     * it is closing; ENOMEM. After EAGAIN or ENOMEM the transport drops the peer, for it would miss a message without
-     * knowing: chatroom_transport_closed() follows, from a later step(). When a queue is at its limit is the
-     * transport's to say.
+     * Must. Queues a reference (shared). Errors: EAGAIN the peer's queue is at its limit and nothing was taken; EGONE it is
+     * closing; ENOMEM. After EAGAIN or ENOMEM the transport drops the peer, for it would miss a message without knowing:
+     * chatroom_transport_closed() follows, from a later step(). When a queue is at its limit is the transport's to say.
      */
     int (*send)(void *self, void *peer, chatroom_frame *frame);
-
-    /*
-     * May. As send(), for one who can be told no: after EAGAIN or ENOMEM nothing was taken, and the peer lives. Absent:
-     * send() is used.
-     */
-    int (*offer)(void *self, void *peer, chatroom_frame *frame);
-
-    /*
-     * May. When the last whole message came from the peer or was queued for it alone or for its groups, in mono_ns; not
-     * pings. Absent: nobody knows.
-     */
-    uint64_t (*active_at)(void *self, void *peer);
-
-    /* May. Makes fd() readable also when that descriptor is: the core drives a source beside it. Errors: ENOMEM,
-     * ESYSTEM. */
-    int (*watch)(void *self, int fd);
 
     /*
      * Must. What is queued goes first, then an orderly close with that code and reason (borrowed, at most 123 bytes of
@@ -163,10 +146,9 @@ struct chatroom_transport_ops {
     void (*close)(void *self, void *peer, uint16_t code, chatroom_span reason);
 
     /*
-     * May; all five or none: the core walks the members otherwise. A group is a set of peers that get the same frames.
-     * seat belongs to the pair of group and peer from group_add() to group_remove(), and may only be moved to by the
-     * transport's own word. group_send() applies to each member what send() would; its failures are the transport's to
-     * handle and count.
+     * May; all five or none: the core walks the members otherwise. A group is a set of peers that get the same frames. seat
+     * belongs to the pair of group and peer from group_add() to group_remove(), and may only be moved to by the transport's
+     * own word. group_send() applies to each member what send() would; its failures are the transport's to handle and count.
      */
     int (*group_new)(void *self, void **ret_group);
     int (*group_add)(void *self, void *group, void *peer, struct chatroom_seat *seat);
@@ -184,8 +166,8 @@ struct chatroom_transport_ops {
     void (*step)(void *self, struct chatroom_now now);
 
     /*
-     * May. True when the last step() left others' input unread, because it looks at so many a time: the core works off
-     * what came and calls step() again, a few times, before the tick is over.
+     * May. True when the last step() left others' input unread, because it looks at so many a time: the core works off what
+     * came and calls step() again, a few times, before the tick is over.
      */
     bool (*more)(void *self);
 
@@ -209,11 +191,32 @@ struct chatroom_transport_ops {
     bool (*busy)(void *self);
 
     /*
-     * Must. Ends every connection without a word to the peer, reports each that the core knows with
-     * chatroom_transport_closed(), and releases self. The last call; also after a failed open(), or without one. The
-     * core has taken every peer out of its groups and freed them.
+     * Must. Ends every connection without a word to the peer, reports each that the core knows with chatroom_transport_closed(),
+     * and releases self. The last call; also after a failed open(), or without one.
+     * The core has taken every peer out of its groups and freed them.
      */
     void (*close_all)(void *self);
+
+    /*
+     * May. As send(), for one who can be told no: after EAGAIN or ENOMEM nothing was taken, and the peer lives. Its limit is
+     * below that of send(), so that what is offered alone never costs a peer its connection; an empty queue takes whatever
+     * send() would. Absent: send() is used.
+     */
+    int (*offer)(void *self, void *peer, chatroom_frame *frame);
+
+    /*
+     * May. When the last whole message came from the peer or was queued for it, alone or as a member of a group, in mono_ns;
+     * when it was accepted, if there was none. Pings and the like are no messages. A transport with threads may know it a
+     * little late. Absent: nobody knows.
+     */
+    uint64_t (*active_at)(void *self, void *peer);
+
+    /*
+     * May. After open(): makes fd() readable also while that descriptor is. The core drives what is behind it by itself; it
+     * stays the core's, and is watched until it is closed or close_all(). Errors: ENOMEM, ESYSTEM. Absent, or without fd():
+     * the host calls step() by time alone.
+     */
+    int (*watch)(void *self, int fd);
 
     /* 0.1 ends here. */
 };
@@ -230,8 +233,7 @@ struct chatroom_transport {
 
 /*
  * A peer asks to come in. With CHATROOM_OK, accept() answers later and *ret_connection names it from now on.
- * Errors: ENOMEM, EAGAIN too many connections, ECLOSED; then the transport refuses with 503 and the core knows nothing
- * of it.
+ * Errors: ENOMEM, EAGAIN too many connections, ECLOSED; then the transport refuses with 503 and the core knows nothing of it.
  */
 CHATROOM_API int chatroom_transport_opening(chatroom_transport_port *port, void *peer,
                                             const struct chatroom_request_head *head,
@@ -246,19 +248,21 @@ CHATROOM_API void chatroom_transport_closed(chatroom_connection *connection, uin
                                             enum chatroom_party by);
 
 /*
- * Does the core answer plain HTTP requests to that path? Asked when the head is there, before a body is read:
- * *ret_body_bytes is how much of one it wants at most. Errors: ENOENT it does not; the transport answers as it likes.
+ * Plain HTTP, for a transport that speaks it: a request that opens no connection gets its answer within a call, so that no
+ * exchange lives longer than that and the core knows nobody to whom it is due.
+ *
+ * The first is asked when the head is there, before a body is read: does the core answer requests to that target, whatever
+ * the method? *ret_body_bytes is how much of a body it wants at most; a transport may know less to be enough, and says cut.
+ * Errors: ENOENT it does not; the transport answers as it likes. The second answers one of those, once its body is there.
  */
 CHATROOM_API int chatroom_transport_http_wanted(chatroom_transport_port *port, const struct chatroom_request_head *head,
                                                 size_t *ret_body_bytes);
-
-/* Answers one that it wanted. */
 CHATROOM_API void chatroom_transport_http(chatroom_transport_port *port, const struct chatroom_http_request *request,
                                           struct chatroom_http_answer *ret_answer);
 
 /* Logs through the instance. The owner's thread. */
-CHATROOM_API void chatroom_transport_log(chatroom_transport_port *port, enum chatroom_log_level level,
-                                         const char *event, const struct chatroom_log_field *fields, size_t count);
+CHATROOM_API void chatroom_transport_log(chatroom_transport_port *port, enum chatroom_log_level level, const char *event,
+                                         const struct chatroom_log_field *fields, size_t count);
 
 /* The connection's public id, for logs: 16 characters, borrowed until it is closed. */
 CHATROOM_API chatroom_span chatroom_transport_connection_id(const chatroom_connection *connection);

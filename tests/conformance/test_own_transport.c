@@ -157,6 +157,11 @@ static void stop_reading(struct client *client)
     client->reading = false;
 }
 
+static void read_on(struct client *client)
+{
+    client->reading = true;
+}
+
 static void close_client(struct client *client, uint16_t code)
 {
     const char bytes[2] = {(char)(code >> 8), (char)code};
@@ -192,6 +197,7 @@ int main(void)
         .send = put,
         .receive = receive,
         .stop_reading = stop_reading,
+        .read_on = read_on,
         .close = close_client,
         .cut = end,
         .close_code = close_code,

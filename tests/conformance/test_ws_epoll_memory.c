@@ -173,6 +173,20 @@ static struct ws_client *begin(void)
     return client;
 }
 
+/* Nothing is taken when there is no memory for it, and the peer lives. */
+static void offer(void)
+{
+    chatroom_frame *frame = chatroom_frame_new(NULL, CHATROOM_TEXT_MESSAGE, chatroom_str("x"), 0);
+    int rc;
+
+    assert_non_null(frame);
+    inside = true;
+    rc = port.transport.ops->offer(port.transport.self, port.connections->peer, frame);
+    inside = false;
+    assert_true(rc == CHATROOM_OK || rc == CHATROOM_ENOMEM || rc == CHATROOM_EGONE);
+    chatroom_frame_unref(frame);
+}
+
 static void converse(struct ws_client *client)
 {
     heard = 0;
@@ -185,6 +199,8 @@ static void converse(struct ws_client *client)
     for (int i = 0; i < 100; i++) /* more than a turn */
         ws_client_put_frame(client, 0x80 | WS_BINARY, "", 0);
     UNTIL(client, heard == 102);
+    if (port.connections)
+        offer();
     if (port.connections)
         port_close(port.connections, 1001, "enough");
     UNTIL(client, has_close(client));
@@ -200,19 +216,55 @@ static void ask_for_health(struct ws_client *client)
     UNTIL(client, client->ended);
 }
 
+static int on_wanted(struct chatroom_transport_port *of, const struct chatroom_request_head *head,
+                     size_t *ret_body_bytes)
+{
+    (void)of;
+    *ret_body_bytes = 1000;
+    return chatroom_span_equal(head->target, chatroom_str("/api")) ? CHATROOM_OK : CHATROOM_ENOENT;
+}
+
+static void on_http(struct chatroom_transport_port *of, const struct chatroom_http_request *request,
+                    struct chatroom_http_answer *ret_answer)
+{
+    static const struct chatroom_header header = {{"A", 1}, {"b", 1}};
+
+    (void)of;
+    *ret_answer = (struct chatroom_http_answer){200, &header, 1, request->body};
+}
+
+static void post(struct ws_client *client)
+{
+    static const char unwanted[] = "GET /none HTTP/1.1\r\nHost: a\r\n\r\n";
+    static const char request[] = "POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+
+    for (int i = 0; i < 2; i++) {
+        ws_client_put(client, request, sizeof request - 1);
+        UNTIL(client, client->status == 100);
+        client->status = 0;
+        ws_client_put(client, "hello", 5);
+        UNTIL(client, client->in_size == 5);
+        client->status = 0;
+        client->in_size = 0;
+    }
+    ws_client_put(client, unwanted, sizeof unwanted - 1);
+    UNTIL(client, client->ended);
+}
+
 /* One run. False: there were not so many allocations. */
 static bool run(size_t nth, bool stays)
 {
     static const char *const listen[] = {"127.0.0.1:0"};
     struct chatroom_ws_epoll_options options = CHATROOM_WS_EPOLL_OPTIONS;
-    struct ws_client *clients[3];
+    struct ws_client *clients[4];
     bool any;
     int rc;
 
     options.listen = listen;
     options.listen_count = 1;
     options.threads = threads;
-    port = (struct chatroom_transport_port){.message = echo, .closed = on_closed};
+    port = (struct chatroom_transport_port){
+        .message = echo, .closed = on_closed, .http_wanted = on_wanted, .http = on_http};
     group = NULL;
     set_failure(nth, stays);
     inside = true;
@@ -231,13 +283,15 @@ static bool run(size_t nth, bool stays)
     converse(clients[0]);
     clients[1] = begin();
     ask_for_health(clients[1]);
+    clients[3] = begin();
+    post(clients[3]);
     any = has_failed();
     set_failure(0, false);
     clients[2] = begin();
     ws_client_put_request(clients[2], "/", "");
     UNTIL(clients[2], clients[2]->status != 0);
     assert_int_equal(clients[2]->status, 101);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         ws_client_free(clients[i]);
     if (seated)
         port.transport.ops->group_remove(port.transport.self, group, seated->peer, &seat);
@@ -304,12 +358,50 @@ static void F20_who_could_not_be_sent_a_frame_is_dropped(void **state)
     port.transport.ops->close_all(port.transport.self);
 }
 
+static void F20_who_could_not_be_offered_a_frame_lives(void **state)
+{
+    static const char *const listen[] = {"127.0.0.1:0"};
+    struct chatroom_ws_epoll_options options = CHATROOM_WS_EPOLL_OPTIONS;
+    struct ws_client *client;
+    chatroom_frame *frame;
+    chatroom_span payload;
+    uint8_t first;
+
+    (void)state;
+    options.listen = listen;
+    options.listen_count = 1;
+    options.threads = threads;
+    port = (struct chatroom_transport_port){0};
+    group = NULL;
+    assert_int_equal(chatroom_ws_epoll(&options, &port.transport, NULL), CHATROOM_OK);
+    assert_int_equal(port.transport.ops->open(port.transport.self, &port, NULL), CHATROOM_OK);
+    client = begin();
+    ws_client_put_request(client, "/", "");
+    UNTIL(client, client->status != 0);
+    frame = chatroom_frame_new(NULL, CHATROOM_TEXT_MESSAGE, chatroom_str("x"), 0);
+    set_failure(1, false);
+    inside = true;
+    assert_int_equal(port.transport.ops->offer(port.transport.self, port.connections->peer, frame), CHATROOM_ENOMEM);
+    assert_int_equal(port.transport.ops->offer(port.transport.self, port.connections->peer, frame), CHATROOM_OK);
+    inside = false;
+    chatroom_frame_unref(frame);
+    UNTIL(client, ws_client_take(client, &first, &payload));
+    assert_int_equal(payload.size, 1);
+    for (int i = 0; i < 20; i++)
+        turn(client);
+    assert_int_equal(client->in_size, 0);
+    assert_int_equal(port.count, 1);
+    ws_client_free(client);
+    port.transport.ops->close_all(port.transport.self);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(F20_each_allocation_fails_once),
         cmocka_unit_test(F20_each_allocation_fails_and_all_after_it),
         cmocka_unit_test(F20_who_could_not_be_sent_a_frame_is_dropped),
+        cmocka_unit_test(F20_who_could_not_be_offered_a_frame_lives),
     };
 
     threads = argc > 1 ? (unsigned)atoi(argv[1]) : 0;

@@ -101,6 +101,11 @@ static void stop_reading(struct client *client)
     client->ws->reading = false;
 }
 
+static void read_on(struct client *client)
+{
+    client->ws->reading = true;
+}
+
 static void close_client(struct client *client, uint16_t code)
 {
     const uint8_t payload[2] = {(uint8_t)(code >> 8), (uint8_t)code};
@@ -136,6 +141,7 @@ int main(int argc, char **argv)
         .send = put,
         .receive = receive,
         .stop_reading = stop_reading,
+        .read_on = read_on,
         .close = close_client,
         .cut = cut,
         .close_code = close_code,

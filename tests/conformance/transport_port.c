@@ -60,6 +60,18 @@ void chatroom_transport_closed(chatroom_connection *connection, uint16_t code, c
     forget(connection);
 }
 
+int chatroom_transport_http_wanted(chatroom_transport_port *port, const struct chatroom_request_head *head,
+                                   size_t *ret_body_bytes)
+{
+    return port->http_wanted ? port->http_wanted(port, head, ret_body_bytes) : CHATROOM_ENOENT;
+}
+
+void chatroom_transport_http(chatroom_transport_port *port, const struct chatroom_http_request *request,
+                             struct chatroom_http_answer *ret_answer)
+{
+    port->http(port, request, ret_answer);
+}
+
 void chatroom_transport_log(chatroom_transport_port *port, enum chatroom_log_level level, const char *event,
                             const struct chatroom_log_field *fields, size_t count)
 {
@@ -92,15 +104,26 @@ void port_refuse(struct chatroom_connection *connection, uint16_t status, const 
     forget(connection);
 }
 
-int port_send(struct chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
+static int give(struct chatroom_connection *connection, int (*op)(void *self, void *peer, chatroom_frame *frame),
+                enum chatroom_message_kind kind, chatroom_span message)
 {
     chatroom_frame *frame = chatroom_frame_new(NULL, kind, message, 0);
     int rc = CHATROOM_ENOMEM;
 
     if (frame)
-        rc = connection->port->transport.ops->send(connection->port->transport.self, connection->peer, frame);
+        rc = op(connection->port->transport.self, connection->peer, frame);
     chatroom_frame_unref(frame);
     return rc;
+}
+
+int port_send(struct chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
+{
+    return give(connection, connection->port->transport.ops->send, kind, message);
+}
+
+int port_offer(struct chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message)
+{
+    return give(connection, connection->port->transport.ops->offer, kind, message);
 }
 
 void port_close(struct chatroom_connection *connection, uint16_t code, const char *reason)
@@ -142,7 +165,7 @@ void port_turn(struct chatroom_transport_port *port, int wait_ms)
     struct pollfd ready = {.fd = transport->ops->fd ? transport->ops->fd(transport->self) : -1, .events = POLLIN};
 
     poll(&ready, 1, wait_for(port, wait_ms, clock_of(port)));
-    port->now.mono_ns = clock_of(port);
+    port->now = (struct chatroom_now){clock_of(port), port->wall_ms};
     transport->ops->step(transport->self, port->now);
     if (transport->ops->flush)
         transport->ops->flush(transport->self);

@@ -19,6 +19,7 @@ struct chatroom_connection {
 struct chatroom_transport_port {
     struct chatroom_transport transport;
     struct chatroom_now now;
+    int64_t wall_ms;  /* what people's clocks show; it stands still */
     uint64_t skew_ns; /* how far its clock is before the real one: a test adds to it instead of waiting */
     struct chatroom_connection *connections;
     size_t count;
@@ -28,6 +29,11 @@ struct chatroom_transport_port {
     void (*opening)(struct chatroom_connection *connection, const struct chatroom_request_head *head);
     void (*message)(struct chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message);
     void (*closed)(struct chatroom_connection *connection, uint16_t code, chatroom_span reason, enum chatroom_party by);
+    /* Plain HTTP. NULL: none of it is wanted. */
+    int (*http_wanted)(struct chatroom_transport_port *port, const struct chatroom_request_head *head,
+                       size_t *ret_body_bytes);
+    void (*http)(struct chatroom_transport_port *port, const struct chatroom_http_request *request,
+                 struct chatroom_http_answer *ret_answer);
     void (*log)(struct chatroom_transport_port *port, const char *event, const struct chatroom_log_field *fields,
                 size_t count);
 };
@@ -36,6 +42,8 @@ void port_accept(struct chatroom_connection *connection);
 void port_refuse(struct chatroom_connection *connection, uint16_t status, const char *error_type, const char *body);
 /* Copies the message into a frame and sends that. What send() returned, or ENOMEM. */
 int port_send(struct chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message);
+/* The same with offer(), which the transport has. */
+int port_offer(struct chatroom_connection *connection, enum chatroom_message_kind kind, chatroom_span message);
 void port_close(struct chatroom_connection *connection, uint16_t code, const char *reason);
 void port_close_everyone(struct chatroom_transport_port *port, uint16_t code);
 

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define TURNS_MOST 30000 /* until something is said not to happen any more */
 #define TURNS_FAST 10000 /* of them without waiting; then a millisecond each: the kernel has timers of its own */
@@ -371,6 +372,88 @@ static void send__is_bounded_and_ends_with_whom_does_not_read(void **state)
     assert_receives(other, CHATROOM_TEXT_MESSAGE, chatroom_str("well"));
 }
 
+static int offer_to(chatroom_connection *connection, chatroom_span message)
+{
+    chatroom_frame *frame = chatroom_frame_new(&counting, CHATROOM_TEXT_MESSAGE, message, 0);
+    int rc;
+
+    assert_non_null(frame);
+    rc = port.transport.ops->offer(port.transport.self, connection->peer, frame);
+    chatroom_frame_unref(frame);
+    return rc;
+}
+
+static void offer__at_the_limit_takes_nothing_and_who_reads_on_misses_nothing(void **state)
+{
+    struct client *client;
+    chatroom_connection *connection = open_client(&client);
+    char *text = letters(65536);
+    int taken = 0, refused = 0;
+
+    (void)state;
+    if (!port.transport.ops->offer) {
+        free(text);
+        skip();
+    }
+    driver->stop_reading(client);
+    while (refused < 20) { /* in a row: what is on its way makes room for a while */
+        int rc = offer_to(connection, chatroom_bytes(text, 65536));
+
+        assert_true(rc == CHATROOM_OK || rc == CHATROOM_EAGAIN);
+        taken += rc == CHATROOM_OK;
+        refused = rc == CHATROOM_OK ? 0 : refused + 1;
+        assert_in_range(taken, 1, 1000);
+        some_turns();
+    }
+    some_turns();
+    assert_int_equal(heard.closed, 0);
+    driver->read_on(client);
+    for (int i = 0; i < taken; i++)
+        assert_receives(client, CHATROOM_TEXT_MESSAGE, chatroom_bytes(text, 65536));
+    assert_silent(client);
+    UNTIL(offer_to(connection, chatroom_bytes(text, 65536)) == CHATROOM_OK);
+    assert_receives(client, CHATROOM_TEXT_MESSAGE, chatroom_bytes(text, 65536));
+    free(text);
+}
+
+static void offer__of_the_longest_message_fits_an_empty_queue(void **state)
+{
+    struct client *client;
+    chatroom_connection *connection = open_client(&client);
+    char *text = letters(131072);
+
+    (void)state;
+    if (!port.transport.ops->offer) {
+        free(text);
+        skip();
+    }
+    for (int i = 0; i < 3; i++) {
+        UNTIL(offer_to(connection, chatroom_bytes(text, 131072)) == CHATROOM_OK);
+        assert_receives(client, CHATROOM_TEXT_MESSAGE, chatroom_bytes(text, 131072));
+        some_turns();
+    }
+    free(text);
+}
+
+static void offer__keeps_its_place_among_what_is_sent_and_ends_with_close(void **state)
+{
+    struct client *client;
+    chatroom_connection *connection = open_client(&client);
+
+    (void)state;
+    if (!port.transport.ops->offer)
+        skip();
+    assert_int_equal(send_to(connection, CHATROOM_TEXT_MESSAGE, chatroom_str("1")), CHATROOM_OK);
+    assert_int_equal(offer_to(connection, chatroom_str("2")), CHATROOM_OK);
+    assert_int_equal(send_to(connection, CHATROOM_TEXT_MESSAGE, chatroom_str("3")), CHATROOM_OK);
+    port_close(connection, 1000, NULL);
+    assert_int_equal(offer_to(connection, chatroom_str("4")), CHATROOM_EGONE);
+    assert_receives(client, CHATROOM_TEXT_MESSAGE, chatroom_str("1"));
+    assert_receives(client, CHATROOM_TEXT_MESSAGE, chatroom_str("2"));
+    assert_receives(client, CHATROOM_TEXT_MESSAGE, chatroom_str("3"));
+    UNTIL(heard.closed == 1);
+}
+
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 static void close__goes_behind_what_was_queued(void **state)
@@ -526,6 +609,55 @@ static void group__member_that_closes_is_passed_over(void **state)
     if (member.group)
         member_leaves();
     ops->group_free(port.transport.self, group);
+}
+
+static uint64_t active_at(const chatroom_connection *connection)
+{
+    return port.transport.ops->active_at(port.transport.self, connection->peer);
+}
+
+/* A second passes, and nothing happens in it. Returns when it is over. */
+static uint64_t pass_a_second(const chatroom_connection *connection)
+{
+    some_turns();
+    port.skew_ns += 1000000000;
+    some_turns();
+    assert_true(active_at(connection) < port.now.mono_ns - 500000000);
+    return port.now.mono_ns;
+}
+
+static void active_at__moves_with_messages_of_both_directions_and_of_groups(void **state)
+{
+    const struct chatroom_transport_ops *ops = port.transport.ops;
+    struct client *client, *other;
+    chatroom_connection *connection = open_client(&client), *idle = open_client(&other);
+    struct chatroom_seat seat;
+    uint64_t since, begun;
+    void *group;
+
+    (void)state;
+    if (!ops->active_at)
+        skip();
+    begun = since = pass_a_second(connection);
+    driver->send(client, CHATROOM_TEXT_MESSAGE, chatroom_str("up"));
+    UNTIL(active_at(connection) >= since);
+    since = pass_a_second(connection);
+    assert_int_equal(send_to(connection, CHATROOM_TEXT_MESSAGE, chatroom_str("down")), CHATROOM_OK);
+    assert_receives(client, CHATROOM_TEXT_MESSAGE, chatroom_str("down"));
+    UNTIL(active_at(connection) >= since);
+    if (ops->group_new) {
+        assert_int_equal(ops->group_new(port.transport.self, &group), CHATROOM_OK);
+        assert_int_equal(ops->group_add(port.transport.self, group, connection->peer, &seat), CHATROOM_OK);
+        for (int i = 0; i < 2; i++) { /* the second time it may be known to the group */
+            since = pass_a_second(connection);
+            send_to_group(group, "to all");
+            assert_receives(client, CHATROOM_TEXT_MESSAGE, chatroom_str("to all"));
+            UNTIL(active_at(connection) >= since);
+        }
+        ops->group_remove(port.transport.self, group, connection->peer, &seat);
+        ops->group_free(port.transport.self, group);
+    }
+    assert_true(active_at(idle) < begun);
 }
 
 /*
@@ -710,6 +842,36 @@ static void wake__makes_fd_readable_until_the_next_step(void **state)
     assert_int_equal(poll(&ready, 1, 0), 0);
 }
 
+static void watch__makes_fd_readable_while_the_descriptor_is(void **state)
+{
+    const struct chatroom_transport_ops *ops = port.transport.ops;
+    struct pollfd ready = {.events = POLLIN};
+    int ends[2];
+    char octet;
+
+    (void)state;
+    if (!ops->watch || !ops->fd)
+        skip();
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(ops->watch(port.transport.self, ends[0]), CHATROOM_OK);
+    ready.fd = ops->fd(port.transport.self);
+    some_turns();
+    assert_int_equal(poll(&ready, 1, 0), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    for (int i = 0; i < 3; i++) { /* step() leaves it alone */
+        assert_int_equal(poll(&ready, 1, 0), 1);
+        turn();
+    }
+    assert_int_equal(read(ends[0], &octet, 1), 1);
+    assert_int_equal(poll(&ready, 1, 0), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_int_equal(poll(&ready, 1, 0), 1);
+    close(ends[0]); /* it is not watched any more */
+    assert_int_equal(poll(&ready, 1, 0), 0);
+    close(ends[1]);
+    assert_int_equal(ops->watch(port.transport.self, -1), CHATROOM_ESYSTEM);
+}
+
 static void busy__until_what_was_queued_is_written(void **state)
 {
     struct client *client;
@@ -749,6 +911,9 @@ int transport_suite(const char *name, const struct client_driver *of)
         TEST(message__many_at_once_keep_their_order),
         TEST(send__references_are_shared_and_given_back),
         TEST(send__is_bounded_and_ends_with_whom_does_not_read),
+        TEST(offer__at_the_limit_takes_nothing_and_who_reads_on_misses_nothing),
+        TEST(offer__of_the_longest_message_fits_an_empty_queue),
+        TEST(offer__keeps_its_place_among_what_is_sent_and_ends_with_close),
         TEST(close__goes_behind_what_was_queued),
         TEST(closed__by_the_client_with_its_code),
         TEST(closed__by_the_network_is_1006),
@@ -758,8 +923,10 @@ int transport_suite(const char *name, const struct client_driver *of)
         TEST(group__member_that_closes_is_passed_over),
         TEST(group__calls_of_all_kinds_are_heard_in_their_order),
         TEST(group__freed_while_something_is_due_is_still_heard),
+        TEST(active_at__moves_with_messages_of_both_directions_and_of_groups),
         TEST(due__counts_those_to_whom_flush_writes),
         TEST(wake__makes_fd_readable_until_the_next_step),
+        TEST(watch__makes_fd_readable_while_the_descriptor_is),
         TEST(busy__until_what_was_queued_is_written),
         TEST(deadline__idle_transport_does_not_spin),
     };

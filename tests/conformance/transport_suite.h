@@ -30,6 +30,7 @@ struct client_driver {
     /* The next message that has come, until the next call. False: none has. */
     bool (*receive)(struct client *client, enum chatroom_message_kind *ret_kind, chatroom_span *ret_message);
     void (*stop_reading)(struct client *client);
+    void (*read_on)(struct client *client); /* after that */
     void (*close)(struct client *client, uint16_t code);
     void (*cut)(struct client *client);                  /* without a word */
     uint16_t (*close_code)(const struct client *client); /* that came; 0: none */

@@ -54,6 +54,7 @@ static void check_again(const struct ws_head *head, size_t size)
     REQUIRE(ws_head_scan(text, at, &scanned) == WS_SCAN_END && scanned == at);
     REQUIRE(ws_head_parse(chatroom_bytes(text, at), 4096, &again) == 0);
     REQUIRE(again.field_count == head->field_count && chatroom_span_equal(again.path, head->path));
+    REQUIRE(again.body_size == head->body_size && head->has_body == (head->body_size > 0));
     REQUIRE(again.has_body == head->has_body && again.has_transfer_encoding == head->has_transfer_encoding);
     free(text);
 }

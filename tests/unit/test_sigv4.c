@@ -251,6 +251,7 @@ static void sigv4__a_header_that_cannot_be_checked_is_malformed(void **state)
         {"SignedHeaders=host;x-amz-date", "SignedHeaders=x-amz-date;host", CHATROOM_SIGV4_MALFORMED},
         {"SignedHeaders=host;x-amz-date", "SignedHeaders=host;host;x-amz-date", CHATROOM_SIGV4_MALFORMED},
         {"SignedHeaders=host;x-amz-date", "SignedHeaders=Host;x-amz-date", CHATROOM_SIGV4_MALFORMED},
+        {"SignedHeaders=host;x-amz-date", "SignedHeaders=X-Amz-Date;host", CHATROOM_SIGV4_MALFORMED},
         {"SignedHeaders=host;x-amz-date", "SignedHeaders=host;x-amz-date;x-gone", CHATROOM_SIGV4_MALFORMED},
         {"SignedHeaders=host;x-amz-date", "SignedHeaders=host;x-amz-date;", CHATROOM_SIGV4_MALFORMED},
         {"SignedHeaders=host;x-amz-date", "SignedHeaders=;host;x-amz-date", CHATROOM_SIGV4_MALFORMED},
@@ -336,6 +337,19 @@ static void sigv4__parameters_may_change_places(void **state)
 
     (void)state;
     try_changes(vector("query"), changes, COUNT(changes));
+}
+
+static void sigv4__runs_of_spaces_in_a_header_are_one(void **state)
+{
+    static const struct change changes[] = {
+        {"X-Odd:   a   b  c \n", "X-Odd:a b c\n", CHATROOM_SIGV4_GOOD},
+        {"X-Odd:   a   b  c \n", "X-Odd:\ta \t b\tc\t\n", CHATROOM_SIGV4_GOOD},
+        {"X-Odd:   a   b  c \n", "X-Odd: a b c d\n", CHATROOM_SIGV4_MISMATCH},
+        {"X-Odd:   a   b  c \n", "X-Odd: ab c\n", CHATROOM_SIGV4_MISMATCH},
+    };
+
+    (void)state;
+    try_changes(vector("odd spaces in a header"), changes, COUNT(changes));
 }
 
 /* Some read a space in it, some do not: whatever was signed, nobody may change it for another. */
@@ -758,6 +772,37 @@ static void sigv4__too_many_parameters_are_malformed(void **state)
     assert_int_equal(verify(with(presigned, "/prod?", target)), CHATROOM_SIGV4_MALFORMED);
 }
 
+static void sigv4__of_several_verdicts_it_is_the_first(void **state)
+{
+    const char *text = with(vector("client posts"), "{\"a\":1}", "hi");
+    struct asked asked = usual();
+
+    (void)state;
+    assert_int_equal(verify_as(text, &asked), CHATROOM_SIGV4_MISMATCH);
+    asked.region = "us-east-2";
+    assert_int_equal(verify_as(text, &asked), CHATROOM_SIGV4_SCOPE);
+    asked.now = 0;
+    assert_int_equal(verify_as(text, &asked), CHATROOM_SIGV4_SKEWED);
+    asked.token = "t";
+    assert_int_equal(verify_as(text, &asked), CHATROOM_SIGV4_UNKNOWN_KEY);
+    assert_int_equal(verify_as(with(text, "/test", "/test?%"), &asked), CHATROOM_SIGV4_MALFORMED);
+    assert_int_equal(verify_as(with(text, "AWS4", "AWS"), &asked), CHATROOM_SIGV4_UNSIGNED);
+}
+
+static void sigv4__a_body_hash_must_be_that_of_the_body(void **state)
+{
+    static const char hash[] = "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4", /* of "hi" */
+        other[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const char *text = vector("path sent bare");
+    char header[128];
+
+    (void)state;
+    snprintf(header, sizeof header, "X-Amz-Content-SHA256: %s\nX-Amz-Date", hash);
+    assert_int_equal(verify(with(text, "X-Amz-Date", header)), CHATROOM_SIGV4_GOOD);
+    snprintf(header, sizeof header, "X-Amz-Content-SHA256: %s\nX-Amz-Date", other);
+    assert_int_equal(verify(with(text, "X-Amz-Date", header)), CHATROOM_SIGV4_MISMATCH);
+}
+
 static void sigv4__a_value_that_does_not_fit_is_too_big(void **state)
 {
     bool fitted = false;
@@ -792,6 +837,7 @@ int main(void)
         cmocka_unit_test(AGW_52_an_altered_presigned_request_is_refused),
         cmocka_unit_test(sigv4__parameters_may_change_places),
         cmocka_unit_test(sigv4__a_plus_is_neither_an_escaped_one_nor_a_space),
+        cmocka_unit_test(sigv4__runs_of_spaces_in_a_header_are_one),
         cmocka_unit_test(sigv4__values_of_a_header_keep_their_order),
         cmocka_unit_test(sigv4__what_ends_a_line_is_not_signed),
         cmocka_unit_test(sigv4__a_date_may_be_off_by_the_skew),
@@ -809,6 +855,8 @@ int main(void)
         cmocka_unit_test(sigv4__a_key_or_scope_that_cannot_be_written_does_not_sign),
         cmocka_unit_test(sigv4__as_many_headers_and_parameters_as_promised),
         cmocka_unit_test(sigv4__too_many_parameters_are_malformed),
+        cmocka_unit_test(sigv4__of_several_verdicts_it_is_the_first),
+        cmocka_unit_test(sigv4__a_body_hash_must_be_that_of_the_body),
         cmocka_unit_test(sigv4__a_value_that_does_not_fit_is_too_big),
     };
 

@@ -35,14 +35,15 @@ struct chatroom_ws_epoll_options {
     size_t queue_bytes;            /* output of one connection: beyond it the connection is reset; below 1 GiB */
     size_t queue_soft_bytes;       /* ... or when it stays above this for queue_soft_ms */
     unsigned queue_soft_ms;
-    unsigned handshake_ms;         /* from accept() to the end of the request head */
+    unsigned handshake_ms;         /* from accept(), or the first octet of a later request, to the end of a request */
     unsigned message_ms;           /* from the first frame of a message to its last */
     unsigned ping_ms;              /* a ping after so long without a sign of life; 0: none */
     unsigned pong_ms;              /* dead when nothing answers it for so long */
     unsigned idle_ms;              /* 1001 after so long without a message in either direction; 0: never */
     unsigned life_ms;              /* 1001 at this age; 0: never */
     unsigned close_ms;             /* how long to wait for the peer's Close */
-    unsigned opening_most;         /* connections without a finished handshake; beyond: the newest is refused */
+    unsigned opening_most;         /* connections that are no open WebSocket; beyond: whichever waits longest for its next
+                                      request goes, and if none does the newest is refused */
     unsigned address_connections;  /* per IPv4 address or IPv6 /64, not counting loopback; 0: no limit */
     unsigned connects_per_second;  /* all together, else 429; 0: no limit */
     unsigned connects_burst;
@@ -52,6 +53,13 @@ struct chatroom_ws_epoll_options {
     unsigned address_connects_per_second; /* of one address as above, else 429; 0: no limit */
     unsigned address_connects_burst;
     unsigned threads;              /* that do the I/O, at most 64; 0: the owner's thread does */
+    const char *const *http_listen; /* as listen: where only plain requests that the core answers are served, and upgrades,
+                                       files and health are 404. Copied */
+    size_t http_listen_count;
+    bool http_apart;               /* the core's are served only there */
+    unsigned keep_alive_ms;        /* how long a connection may wait for its next request */
+    size_t body_bytes;             /* of bodies that are held at once, of all connections (a thread has its share): beyond
+                                      it 503; one that is longer by itself is cut for the core */
 };
 
 #define CHATROOM_WS_EPOLL_OPTIONS                                                                                      \
@@ -61,7 +69,7 @@ struct chatroom_ws_epoll_options {
         .queue_soft_ms = 10000, .handshake_ms = 10000, .message_ms = 10000, .ping_ms = 25000, .pong_ms = 10000,        \
         .close_ms = 1000, .opening_most = 1000, .address_connections = 64, .connects_per_second = 500,                 \
         .connects_burst = 1000, .write_ms = 10000, .output_bytes = 268435456, .address_connects_per_second = 10,       \
-        .address_connects_burst = 50                                                                                   \
+        .address_connects_burst = 50, .keep_alive_ms = 60000, .body_bytes = 16777216                                   \
     }
 
 /* Sets what differs in the cloud service: 32 KiB frames, 10 minutes idle, 2 hours of life, no pings of its own. */
@@ -73,7 +81,7 @@ CHATROOM_API int chatroom_ws_epoll(const struct chatroom_ws_epoll_options *optio
 
 /*
  * The address of the n-th listener as text with the port that it got, once it is open ("127.0.0.1:41234", "unix:/run/x.sock").
- * Writes a C string of at most size bytes. Errors: ENOENT, ETOOBIG.
+ * Those of http_listen come after those of listen. Writes a C string of at most size bytes. Errors: ENOENT, ETOOBIG.
  */
 CHATROOM_API int chatroom_ws_epoll_address(const struct chatroom_transport *transport, size_t n, char *ret_text, size_t size);
 

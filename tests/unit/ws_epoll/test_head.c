@@ -199,15 +199,21 @@ static void head__bodies_are_noticed(void **state)
 {
     static const struct {
         const char *fields;
-        bool body, encoding;
+        size_t body;
+        bool encoding;
     } table[] = {
-        {"", false, false},
-        {"Content-Length: 0\r\n", false, false},
-        {"Content-Length: 000\r\n", false, false},
-        {"Content-Length: 7\r\n", true, false},
-        {"Content-Length: 99999999999999999999999999\r\n", true, false},
-        {"Transfer-Encoding: chunked\r\n", false, true},
-        {"transfer-encoding: gzip\r\n", false, true},
+        {"", 0, false},
+        {"Content-Length: 0\r\n", 0, false},
+        {"Content-Length: 000\r\n", 0, false},
+        {"Content-Length: 7\r\n", 7, false},
+        {"Content-Length: 00131072\r\n", 131072, false},
+        {"Content-Length: 18446744073709551614\r\n", SIZE_MAX - 1, false},
+        {"Content-Length: 18446744073709551615\r\n", SIZE_MAX, false},
+        {"Content-Length: 18446744073709551616\r\n", SIZE_MAX, false},
+        {"Content-Length: 18446744073709551620\r\n", SIZE_MAX, false},
+        {"Content-Length: 99999999999999999999999999\r\n", SIZE_MAX, false},
+        {"Transfer-Encoding: chunked\r\n", 0, true},
+        {"transfer-encoding: gzip\r\n", 0, true},
     };
     struct ws_head head;
     char text[200];
@@ -216,7 +222,8 @@ static void head__bodies_are_noticed(void **state)
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         snprintf(text, sizeof text, "POST / HTTP/1.1\r\n" HOST "%s\r\n", table[i].fields);
         assert_int_equal(judge(chatroom_str(text), &head), 0);
-        assert_int_equal(head.has_body, table[i].body);
+        assert_true(head.body_size == table[i].body);
+        assert_int_equal(head.has_body, table[i].body > 0);
         assert_int_equal(head.has_transfer_encoding, table[i].encoding);
     }
 }

@@ -435,6 +435,30 @@ static void send__on_its_way_is_bounded_without_asking_the_worker(void **state)
     UNTIL(closed == 1);
 }
 
+static void offer__is_bounded_without_asking_the_worker_and_the_peer_stays(void **state)
+{
+    static char text[65536];
+    struct chatroom_connection *connection;
+    struct ws_client *client;
+    struct hold hold;
+    size_t sent = 0;
+    int rc;
+
+    (void)state;
+    connection = open_client(&client);
+    hold_worker(&hold, 0);
+    while ((rc = port_offer(connection, CHATROOM_BINARY_MESSAGE, chatroom_bytes(text, sizeof text))) == CHATROOM_OK)
+        assert_in_range(++sent, 1, 4); /* the soft limit is 256 KiB */
+    assert_int_equal(rc, CHATROOM_EAGAIN);
+    assert_in_range(sent, 2, 4);
+    release_worker(&hold);
+    UNTIL(client->in_size >= sent * (sizeof text + 10));
+    UNTIL(!port.transport.ops->busy(port.transport.self));
+    assert_int_equal(closed, 0);
+    assert_int_equal(port_offer(connection, CHATROOM_BINARY_MESSAGE, chatroom_bytes(text, sizeof text)), CHATROOM_OK);
+    UNTIL(client->in_size == (sent + 1) * (sizeof text + 10));
+}
+
 /* ---- the threads ------------------------------------------------------------------------------------------------- */
 
 struct mask {
@@ -516,6 +540,7 @@ int main(void)
         TEST(full__worker_takes_no_more_input_than_the_owner_can_hear_and_loses_none),
         TEST(behind__owner_hears_nothing_while_a_worker_has_much_to_do),
         TEST(send__on_its_way_is_bounded_without_asking_the_worker),
+        TEST(offer__is_bounded_without_asking_the_worker_and_the_peer_stays),
         TEST(thread__blocks_all_signals_and_the_owner_does_not),
         cmocka_unit_test(F23_thread_that_cannot_be_started_is_a_sentence_and_leaves_nothing),
         cmocka_unit_test(options__threads_are_bounded),

@@ -42,7 +42,8 @@ static struct {
     uint16_t code;
     enum chatroom_party by;
     char events[1024]; /* names of log events, each followed by a blank */
-    char target[64];
+    char target[5000];
+    char reason[124];
     char source_ip[64];
     bool echo;
     bool hold; /* openings are not answered */
@@ -88,10 +89,15 @@ static void on_message(struct chatroom_connection *connection, enum chatroom_mes
         port_send(connection, kind, message);
 }
 
+static void note_reason(chatroom_span reason)
+{
+    snprintf(heard.reason, sizeof heard.reason, "%.*s", (int)reason.size, reason.bytes);
+}
+
 static void on_closed(struct chatroom_connection *connection, uint16_t code, chatroom_span reason,
                       enum chatroom_party by)
 {
-    (void)reason;
+    note_reason(reason);
     if (member.connection == connection)
         port.transport.ops->group_remove(port.transport.self, member.group, connection->peer, &member.seat);
     heard.closed++;
@@ -256,6 +262,18 @@ static struct ws_connection *connection_of_the_newest(void)
 static void put_text(struct ws_client *client, const char *text)
 {
     ws_client_put(client, text, strlen(text));
+}
+
+/* The Close of the server's, behind anything else. */
+static void expect_going_away(struct ws_client *client)
+{
+    chatroom_span payload = {NULL, 0};
+    uint8_t first = 0;
+
+    while (first != (0x80 | WS_CLOSE_FRAME))
+        UNTIL(ws_client_take(client, &first, &payload));
+    assert_int_equal(client->close_code, 1001);
+    assert_true(chatroom_span_equal(chatroom_bytes(payload.bytes + 2, payload.size - 2), chatroom_str("Going away")));
 }
 
 /* The next frame of the server's. */
@@ -1291,6 +1309,223 @@ static void options__of_the_cloud_service(void **state)
     finish();
 }
 
+/* ---- what API Gateway does (section 10 of its sheet) ------------------------------------------------------------- */
+
+static void start_as_aws(void)
+{
+    struct chatroom_ws_epoll_options options = usual();
+
+    chatroom_ws_epoll_aws(&options);
+    start(&options);
+}
+
+static void put_fragments(struct ws_client *client, size_t size)
+{
+    static char text[32768];
+
+    for (uint8_t first = WS_TEXT; size > 0; first = WS_CONTINUATION) {
+        size_t part = size < sizeof text ? size : sizeof text;
+
+        memset(text, 'x', sizeof text);
+        size -= part;
+        ws_client_put_frame(client, first | (size == 0 ? 0x80 : 0), text, part);
+    }
+}
+
+static void AGW_26_frames_of_32768_and_messages_of_131072_are_the_most(void **state)
+{
+    static char text[32769];
+    struct ws_client *client;
+
+    (void)state;
+    start_as_aws();
+    memset(text, 'x', sizeof text);
+    client = open_client();
+    ws_client_put_frame(client, 0x80 | WS_TEXT, text, 32768);
+    UNTIL(heard.messages == 1);
+    ws_client_put_frame(client, 0x80 | WS_TEXT, text, 32769);
+    expect_close(client, 1009);
+    client = open_client();
+    put_fragments(client, 131072);
+    UNTIL(heard.messages == 2);
+    put_fragments(client, 131073);
+    expect_close(client, 1009);
+    client = open_client();
+    ws_client_put_frame(client, WS_TEXT, "x", 1);
+    ws_client_put_frame(client, 0x80 | WS_CONTINUATION, text, 32769); /* the limit is of each frame */
+    expect_close(client, 1009);
+    assert_int_equal(heard.messages, 2);
+    UNTIL(heard.closed == 3);
+    finish();
+}
+
+static void AGW_28_idle_ends_with_1001_and_a_message_of_either_direction_restarts_it(void **state)
+{
+    struct ws_client *client;
+
+    (void)state;
+    start_as_aws();
+    client = open_client();
+    pass_ms(599000);
+    ws_client_put_frame(client, 0x80 | WS_TEXT, "up", 2);
+    pass_ms(599000);
+    assert_int_equal(heard.closed, 0);
+    assert_int_equal(port_send(port.connections, CHATROOM_TEXT_MESSAGE, chatroom_str("down")), CHATROOM_OK);
+    pass_ms(599000);
+    assert_int_equal(heard.closed, 0);
+    assert_int_equal(port_offer(port.connections, CHATROOM_TEXT_MESSAGE, chatroom_str("down")), CHATROOM_OK);
+    pass_ms(599000);
+    assert_int_equal(heard.closed, 0);
+    assert_int_equal(heard.messages, 1);
+    pass_ms(1100);
+    expect_going_away(client);
+    UNTIL(heard.closed == 1);
+    assert_int_equal(heard.code, 1001);
+    assert_string_equal(heard.reason, "Going away");
+    assert_int_equal(heard.by, CHATROOM_BY_SERVER);
+    finish();
+}
+
+static void AGW_28_control_frames_and_parts_of_a_message_do_not_restart_it(void **state)
+{
+    struct ws_client *client;
+    uint64_t before;
+
+    (void)state;
+    start_as_aws();
+    client = open_client();
+    some_turns();
+    before = port.transport.ops->active_at(port.transport.self, port.connections->peer);
+    for (int i = 0; i < 59; i++) {
+        pass_ms(10000);
+        ws_client_put_frame(client, 0x80 | (i % 2 ? WS_PING_FRAME : WS_PONG_FRAME), "", 0);
+    }
+    pass_ms(5000);
+    ws_client_put_frame(client, WS_TEXT, "begun", 5);
+    some_turns();
+    assert_int_equal(heard.closed, 0);
+    assert_true(port.transport.ops->active_at(port.transport.self, port.connections->peer) == before);
+    pass_ms(5100);
+    expect_going_away(client);
+    finish();
+}
+
+static void AGW_29_life_ends_though_it_is_busy(void **state)
+{
+    struct ws_client *client;
+
+    (void)state;
+    start_as_aws();
+    heard.echo = true;
+    client = open_client();
+    for (int i = 0; i < 71; i++) {
+        ws_client_put_frame(client, 0x80 | WS_TEXT, "busy", 4);
+        expect(client, 0x80 | WS_TEXT, "busy");
+        pass_ms(100000);
+    }
+    ws_client_put_frame(client, 0x80 | WS_TEXT, "busy", 4);
+    expect(client, 0x80 | WS_TEXT, "busy");
+    assert_int_equal(heard.closed, 0);
+    pass_ms(100100);
+    expect_going_away(client);
+    UNTIL(heard.closed == 1);
+    assert_string_equal(heard.reason, "Going away");
+    finish();
+}
+
+static struct ws_client *open_long(size_t size)
+{
+    struct ws_client *client = connect_to(0);
+    char target[4098];
+
+    memset(target, 'x', sizeof target);
+    target[0] = '/';
+    put_text(client, "GET ");
+    ws_client_put(client, target, size);
+    put_text(client, " HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    UNTIL(client->status != 0);
+    return client;
+}
+
+static void AGW_31_url_of_more_than_4096_characters_is_refused(void **state)
+{
+    (void)state;
+    start_as_aws();
+    assert_int_equal(open_long(4096)->status, 101);
+    assert_int_equal(strlen(heard.target), 4096);
+    assert_int_equal(open_long(4097)->status, 414);
+    finish();
+}
+
+/* Offers it so many until none is taken any more. Returns how many were. */
+static size_t fill(chatroom_span text)
+{
+    size_t taken = 0;
+
+    for (int refused = 0; refused < 10;) { /* in a row: what is on its way makes room for a while */
+        int rc = port_offer(port.connections, CHATROOM_TEXT_MESSAGE, text);
+
+        assert_true(rc == CHATROOM_OK || rc == CHATROOM_EAGAIN);
+        taken += rc == CHATROOM_OK;
+        refused = rc == CHATROOM_OK ? 0 : refused + 1;
+        assert_in_range(taken, 1, 1000);
+        some_turns();
+    }
+    return taken;
+}
+
+static void AGW_61_post_to_who_does_not_read_is_refused_and_nothing_is_lost(void **state)
+{
+    static char text[100000];
+    struct ws_client *client;
+    chatroom_span payload;
+    uint8_t first;
+    size_t taken;
+
+    (void)state;
+    start_as_aws();
+    client = open_client();
+    client->reading = false;
+    taken = fill(chatroom_bytes(text, sizeof text));
+    pass_ms(9000); /* it is not about to be reset: it is below the soft limit, and has write_ms */
+    assert_int_equal(port_offer(port.connections, CHATROOM_TEXT_MESSAGE, chatroom_bytes(text, sizeof text)),
+                     CHATROOM_EAGAIN);
+    assert_int_equal(heard.closed, 0);
+    client->reading = true;
+    for (size_t i = 0; i < taken; i++) {
+        UNTIL(ws_client_take(client, &first, &payload));
+        assert_int_equal(payload.size, sizeof text);
+    }
+    some_turns();
+    assert_int_equal(client->in_size, 0);
+    assert_int_equal(port_offer(port.connections, CHATROOM_TEXT_MESSAGE, chatroom_bytes(text, sizeof text)),
+                     CHATROOM_OK);
+    UNTIL(ws_client_take(client, &first, &payload));
+    assert_int_equal(heard.closed, 0);
+    finish();
+}
+
+/* A room's message does not end a connection because of posts to it. */
+static void offer__leaves_room_for_what_is_sent(void **state)
+{
+    static char text[65536];
+    struct ws_client *client;
+
+    (void)state;
+    start_as_aws();
+    client = open_client();
+    client->reading = false;
+    fill(chatroom_bytes(text, sizeof text));
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(port_send(port.connections, CHATROOM_TEXT_MESSAGE, chatroom_bytes(text, sizeof text)),
+                         CHATROOM_OK);
+        some_turns();
+    }
+    assert_int_equal(heard.closed, 0);
+    finish();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -1326,6 +1561,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(options__that_make_no_sense_are_named),
         cmocka_unit_test(options__of_null_are_named),
         cmocka_unit_test(options__of_the_cloud_service),
+        cmocka_unit_test(AGW_26_frames_of_32768_and_messages_of_131072_are_the_most),
+        cmocka_unit_test(AGW_28_idle_ends_with_1001_and_a_message_of_either_direction_restarts_it),
+        cmocka_unit_test(AGW_28_control_frames_and_parts_of_a_message_do_not_restart_it),
+        cmocka_unit_test(AGW_29_life_ends_though_it_is_busy),
+        cmocka_unit_test(AGW_31_url_of_more_than_4096_characters_is_refused),
+        cmocka_unit_test(AGW_61_post_to_who_does_not_read_is_refused_and_nothing_is_lost),
+        cmocka_unit_test(offer__leaves_room_for_what_is_sent),
     };
     const struct CMUnitTest tests_of_the_owners_loop[] = {
         cmocka_unit_test(F30_who_takes_nothing_is_reset_after_a_while),
