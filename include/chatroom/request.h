@@ -30,8 +30,11 @@ extern "C" {
 
 typedef struct chatroom_request chatroom_request;
 
-/* CHATROOM_OK, or an error of base.h: all effects are dropped and the client gets an error message (see
- * chatroom_set_refusal). */
+/*
+ * CHATROOM_OK, or an error of base.h: all effects are dropped and the client gets an error message (see
+ * chatroom_set_refusal). On $disconnect nobody is there to be told: EAGAIN asks for another call after a second, any
+ * other error ends the session as CHATROOM_OK does.
+ */
 typedef int chatroom_handler_fn(chatroom_request *request, void *arg);
 
 /* What a route may do beside answering its own connection, as bits. Anything else it asks for is EDENIED, and logged.
