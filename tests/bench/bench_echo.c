@@ -143,19 +143,22 @@ static void ask(struct ws_client *client)
     ws_client_put_frame(client, 0x80 | WS_TEXT, message, sizeof message - 1);
 }
 
-/* How many answers came, each followed by another message while more is set. */
+/* How many answers came, each followed by another message while more is set; all of those are on their way then. */
 static uint64_t take(struct ws_client *client, bool more)
 {
     chatroom_span payload;
-    uint64_t count = 0;
+    uint64_t count = 0, before;
     uint8_t first;
 
-    ws_client_work(client);
-    for (; ws_client_take(client, &first, &payload); count++) {
-        need(chatroom_span_equal(payload, chatroom_bytes(message, sizeof message - 1)), "another answer");
-        if (more)
-            ask(client);
-    }
+    do {
+        ws_client_work(client);
+        before = count;
+        for (; ws_client_take(client, &first, &payload); count++) {
+            need(chatroom_span_equal(payload, chatroom_bytes(message, sizeof message - 1)), "another answer");
+            if (more)
+                ask(client);
+        }
+    } while (count > before);
     return count;
 }
 
@@ -164,7 +167,8 @@ static void wait_for_answers(struct server *s)
     struct pollfd fds[CLIENTS];
 
     for (size_t i = 0; i < CLIENTS; i++)
-        fds[i] = (struct pollfd){.fd = s->clients[i]->fd, .events = POLLIN};
+        fds[i] = (struct pollfd){.fd = s->clients[i]->fd,
+                                 .events = (short)(POLLIN | (s->clients[i]->out_size > 0 ? POLLOUT : 0))};
     need(poll(fds, CLIENTS, 10000) > 0, "no answer");
 }
 
