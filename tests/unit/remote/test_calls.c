@@ -487,6 +487,27 @@ static void calls__no_more_than_allowed_are_under_way_and_wait(void **state)
     end(round);
 }
 
+static void calls__limit_of_the_remote_is_for_all_targets(void **state)
+{
+    struct chatroom_remote_options options = CHATROOM_REMOTE_OPTIONS;
+    struct round *round = calloc(1, sizeof *round);
+
+    (void)state;
+    assert_non_null(round);
+    options.calls = 2;
+    round->fake = fake_new(slow, NULL);
+    kit_open(&round->kit, &options);
+    kit_route(&round->kit, "go", kit_lambda(&round->kit, round->fake->url));
+    kit_route(&round->kit, "on", kit_lambda(&round->kit, round->fake->url));
+    kit_start(&round->kit);
+    for (size_t i = 0; i < 6; i++)
+        wire_send(round->kit.wire, kit_client(&round->kit), i < 3 ? hello : "{\"action\":\"on\"}");
+    for (size_t i = 0; i < 6; i++)
+        assert_string_equal(kit_hear(&round->kit, i), "slow");
+    assert_int_equal(round->fake->busiest, 2);
+    end(round);
+}
+
 static void AGW_21_waiting_for_a_turn_counts(void **state)
 {
     struct round *round = calloc(1, sizeof *round);
@@ -787,6 +808,7 @@ int main(void)
         cmocka_unit_test(calls__call_under_way_wants_its_time_out_alone),
         cmocka_unit_test(calls__connection_that_the_server_closed_meanwhile_is_not_missed),
         cmocka_unit_test(calls__no_more_than_allowed_are_under_way_and_wait),
+        cmocka_unit_test(calls__limit_of_the_remote_is_for_all_targets),
         cmocka_unit_test(calls__slow_target_does_not_hold_up_another),
         cmocka_unit_test(calls__end_of_the_instance_ends_every_call),
         cmocka_unit_test(calls__disconnect_is_tried_again_and_no_more_than_allowed),
