@@ -168,7 +168,7 @@ CHATROOM_API int chatroom_request_field(chatroom_request *request, const char *n
  */
 CHATROOM_API int chatroom_request_text(chatroom_request *request, const char *name, chatroom_span *ret_text);
 
-/* Memory that lives as long as the request. NULL: out of memory. */
+/* Memory that lives as long as the request; also of one that was deferred, until it is resumed. NULL: out of memory. */
 CHATROOM_API void *chatroom_request_memory(chatroom_request *request, size_t size);
 
 /* The instance. The time of the event is in chatroom_request_info(). */
