@@ -211,6 +211,8 @@ static void refuse(chatroom_connection *connection, int result)
     chatroom *c = cr_chatroom_of(connection);
     chatroom_request *request;
 
+    c->counters.messages++;
+    c->counters.client_errors++;
     if (!cr_bucket_take(&connection->activity->errors, c->now.mono_ns, 1, second_ns, 1))
         return;
     request = cr_request_new(c, connection, CHATROOM_MESSAGE);
@@ -318,6 +320,8 @@ static void start(chatroom_connection *connection, enum chatroom_message_kind ki
     cr_chatroom_of(connection)->held_bytes += message.size;
     cr_chatroom_of(connection)->counters.messages++;
     result = select_route(request, &route, &why);
+    if (route)
+        route->counters.messages++;
     if (result != CHATROOM_OK)
         reject(request, result, why);
     else if (is_valid(request, route))
