@@ -134,6 +134,7 @@ static void AGW_03_the_status_of_a_result_lets_in_or_refuses_with_just_that(void
         uint16_t status;
         const char *type, *sentence;
     } refused[] = {{301, "", "Refused"},
+                   {100, "InternalServerErrorException", "Internal server error"},
                    {401, "UnauthorizedException", "Unauthorized"},
                    {403, "ForbiddenException", "Forbidden"},
                    {418, "BadRequestException", "Refused"},
@@ -149,7 +150,8 @@ static void AGW_03_the_status_of_a_result_lets_in_or_refuses_with_just_that(void
     gate_start(&g);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         result.status = refused[i].status;
-        assert_refused(&g, comes(&g), refused[i].status, refused[i].type, refused[i].sentence);
+        assert_refused(&g, comes(&g), refused[i].status == 100 ? 502 : refused[i].status, refused[i].type,
+                       refused[i].sentence);
     }
     result.status = 200;
     gate_connected(&g);
