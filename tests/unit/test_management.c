@@ -11,6 +11,8 @@
 
 #include <chatroom/sigv4.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -798,6 +800,79 @@ static void verbs__for_c_do_the_same(void **state)
     }
 }
 
+enum { CALLS = 300 };
+
+struct caller {
+    chatroom *c;
+    chatroom_span id;
+    atomic_uint ended;
+};
+
+static void count_end(void *arg, int status)
+{
+    struct caller *caller = arg;
+
+    assert_true(status == CHATROOM_OK || status == CHATROOM_EGONE);
+    atomic_fetch_add(&caller->ended, 1);
+}
+
+static void count_info(void *arg, int status, const struct chatroom_connection_info *info)
+{
+    assert_int_equal(info != NULL, status == CHATROOM_OK);
+    count_end(arg, status);
+}
+
+static void *call_all(void *arg)
+{
+    struct caller *caller = arg;
+    int bad = 0;
+
+    for (int i = 0; i < CALLS; i++) {
+        bad += chatroom_post(caller->c, caller->id, chatroom_str("x"), count_end, caller) != CHATROOM_OK;
+        bad += chatroom_get_connection(caller->c, caller->id, count_info, caller) != CHATROOM_OK;
+    }
+    bad += chatroom_disconnect(caller->c, caller->id, 4000, chatroom_str("bye"), count_end, caller) != CHATROOM_OK;
+    return bad ? caller : NULL;
+}
+
+static void verbs__for_c_are_for_any_thread(void **state)
+{
+    struct gate g;
+    struct caller callers[3];
+    pthread_t threads[3];
+    unsigned ended = 0;
+
+    (void)state;
+    gate_prepare(&g);
+    g.config.alloc = NULL; /* that of tests is for one thread */
+    gate_new(&g);
+    gate_start(&g);
+    for (size_t i = 0; i < 3; i++) {
+        size_t client = gate_connected(&g);
+
+        callers[i].c = g.c;
+        callers[i].id = wire_id(g.wire, client);
+        atomic_init(&callers[i].ended, 0);
+    }
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, call_all, &callers[i]), 0);
+    while (ended < 3 * (2 * CALLS + 1)) {
+        assert_int_equal(chatroom_step(g.c, g.now), CHATROOM_OK);
+        ended = 0;
+        for (size_t i = 0; i < 3; i++)
+            ended += atomic_load(&callers[i].ended);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        void *bad;
+
+        assert_int_equal(pthread_join(threads[i], &bad), 0);
+        assert_null(bad);
+        assert_int_equal(wire_queued(g.wire, i), CALLS);
+        assert_int_equal(wire_close_code(g.wire, i), 4000);
+    }
+    gate_end(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -822,6 +897,7 @@ int main(void)
         cmocka_unit_test(metrics__are_text_that_prometheus_reads),
         cmocka_unit_test(options__without_connections_or_at_all_nothing_is_answered),
         cmocka_unit_test(verbs__for_c_do_the_same),
+        cmocka_unit_test(verbs__for_c_are_for_any_thread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
