@@ -29,27 +29,3 @@ bool cr_same_word(chatroom_span a, chatroom_span b)
             return false;
     return true;
 }
-
-static chatroom_span trimmed(chatroom_span text)
-{
-    for (; text.size > 0 && (text.bytes[0] == ' ' || text.bytes[0] == '\t'); text.size--)
-        text.bytes++;
-    while (text.size > 0 && (text.bytes[text.size - 1] == ' ' || text.bytes[text.size - 1] == '\t'))
-        text.size--;
-    return text;
-}
-
-bool cr_list_has(chatroom_span list, chatroom_span token)
-{
-    while (list.size > 0) {
-        const char *comma = memchr(list.bytes, ',', list.size);
-        size_t size = comma ? (size_t)(comma - list.bytes) : list.size;
-
-        if (chatroom_span_equal(trimmed(chatroom_bytes(list.bytes, size)), token))
-            return true;
-        size += comma != NULL;
-        list.bytes += size;
-        list.size -= size;
-    }
-    return false;
-}

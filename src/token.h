@@ -10,7 +10,4 @@ bool cr_is_token(chatroom_span text);
 /* Whether two are the same but for the case of ASCII letters. */
 bool cr_same_word(chatroom_span a, chatroom_span b);
 
-/* Whether the value of a header, a list of tokens between commas, has that one. */
-bool cr_list_has(chatroom_span list, chatroom_span token);
-
 #endif

@@ -14,6 +14,7 @@ meson install -C "$build" --no-rebuild --destdir "$work/shared" >/dev/null
 cp -a "$work/shared" "$work/static"
 find "$work/static" -name 'libchatroom*.so*' -delete
 [ -z "$(find "$work/shared" -name chatroom-icu.pc)" ] || sources+=("$3"/tests/install/consumer_icu.c)
+[ -z "$(find "$work/shared" -name chatroom-remote.pc)" ] || sources+=("$3"/tests/install/consumer_remote.c)
 
 fail() {
     echo "$*" >&2
@@ -73,4 +74,5 @@ done
 [ "$(cat "$work/static-consumer/output")" = "$version" ] || fail "the static library says another version"
 for kind in shared static; do
     [ ! -d "$work/$kind-consumer_icu" ] || [ "$(cat "$work/$kind-consumer_icu/output")" = ann ] || fail "$kind: no name came out"
+    [ ! -d "$work/$kind-consumer_remote" ] || [ "$(cat "$work/$kind-consumer_remote/output")" = made ] || fail "$kind: no target came out"
 done
