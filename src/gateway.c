@@ -99,6 +99,8 @@ static uint16_t authorizer_status(const chatroom_request *request, int result)
     case CHATROOM_ETIMEDOUT:
     case CHATROOM_EFAILED:
         return 500;
+    case CHATROOM_EAGAIN:
+    case CHATROOM_ECLOSED:
     case CHATROOM_ENOMEM:
         return 503;
     default:

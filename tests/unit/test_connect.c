@@ -304,6 +304,8 @@ static void AGW_47_the_status_that_an_authorizer_says_is_that_of_the_answer(void
                 {0, 403, 12345, "ForbiddenException", "Forbidden"},
                 {200, 403, CHATROOM_EREFUSED, "ForbiddenException", "Forbidden"},
                 {700, 403, CHATROOM_EREFUSED, "ForbiddenException", "Forbidden"},
+                {0, 503, CHATROOM_EAGAIN, "ServiceUnavailableException", "Service Unavailable"},
+                {429, 429, CHATROOM_EAGAIN, "LimitExceededException", "Too Many Requests"},
                 {0, 503, CHATROOM_ENOMEM, "ServiceUnavailableException", "Service Unavailable"}};
 
     (void)state;
