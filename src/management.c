@@ -438,6 +438,14 @@ static void fail_no_method(const struct reply *r)
                          chatroom_str(" for http method "), r->request->method}});
 }
 
+/* Of who may: strangers cannot use it up. */
+static bool is_too_fast(chatroom *c)
+{
+    struct cr_management *m = c->management;
+
+    return m->per_second > 0 && !cr_bucket_take(&m->throttle, c->now.mono_ns, 1, 1000000000u / m->per_second, m->burst);
+}
+
 static void manage_connection(const struct reply *r)
 {
     chatroom_span id = chatroom_bytes(r->goal->id, r->goal->id_size);
@@ -445,7 +453,9 @@ static void manage_connection(const struct reply *r)
 
     if (!is_allowed(r))
         return;
-    if (r->request->cut)
+    if (is_too_fast(r->c))
+        fail_with(r, 429, "LimitExceededException", "Too Many Requests");
+    else if (r->request->cut)
         fail_with(r, 413, "PayloadTooLargeException", "The payload is larger than 131072 bytes.");
     else if (!verb)
         fail_no_method(r);
@@ -468,13 +478,6 @@ static void give_metrics(const struct reply *r)
     }
 }
 
-static bool is_too_fast(chatroom *c)
-{
-    struct cr_management *m = c->management;
-
-    return m->per_second > 0 && !cr_bucket_take(&m->throttle, c->now.mono_ns, 1, 1000000000u / m->per_second, m->burst);
-}
-
 void chatroom_transport_http(chatroom_transport_port *port, const struct chatroom_http_request *request,
                              struct chatroom_http_answer *ret_answer)
 {
@@ -491,8 +494,6 @@ void chatroom_transport_http(chatroom_transport_port *port, const struct chatroo
     add_header(&r, "x-amzn-RequestId", chatroom_bytes(c->management->request_id, CR_ID_SIZE));
     if (goal.target == METRICS)
         give_metrics(&r);
-    else if (is_too_fast(c))
-        fail_with(&r, 429, "LimitExceededException", "Too Many Requests");
     else if (goal.target == ELSEWHERE)
         fail_with(&r, 403, "ForbiddenException", "Forbidden");
     else

@@ -103,6 +103,8 @@ int chatroom_authorizer(chatroom *c, chatroom_handler_fn *authorize, void *arg, 
 {
     if (!c || !authorize || c->started)
         return CHATROOM_EINVAL;
+    if (c->authorizer.handler) /* none is to go without a word */
+        return CHATROOM_EEXIST;
     c->authorizer.handler = authorize;
     c->authorizer.arg = arg;
     c->authorizer.options = (struct chatroom_route_options)CHATROOM_ROUTE_OPTIONS;

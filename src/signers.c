@@ -167,5 +167,5 @@ static int authorize(chatroom_request *request, void *arg)
 
 int chatroom_authorize_signatures(chatroom *c)
 {
-    return c->authorizer.handler ? CHATROOM_EINVAL : chatroom_authorizer(c, authorize, c, 0);
+    return chatroom_authorizer(c, authorize, c, 0);
 }

@@ -19,7 +19,7 @@ extern "C" {
 
 /* Who signs requests with Signature Version 4. */
 struct chatroom_credential {
-    chatroom_span access_key; /* 16 to 128 letters and digits */
+    chatroom_span access_key; /* 16 to 128 letters, digits and underscores */
     chatroom_span secret;
     chatroom_span token;  /* the session token that must come with it, or empty */
     chatroom_span policy; /* JSON: what it may do (policy.h); empty: everything */
@@ -31,8 +31,7 @@ CHATROOM_API int chatroom_add_credential(chatroom *c, const struct chatroom_cred
 
 /*
  * Connections must be signed with one of these keys, in headers or in the query (presigned), and its policy must allow
- * "execute-api:Invoke" on ".../STAGE/$connect"; else 403. Takes the authorizer's place. Errors: EINVAL there is an
- * authorizer.
+ * "execute-api:Invoke" on ".../STAGE/$connect"; else 403. Is the authorizer. Errors: those of chatroom_authorizer().
  */
 CHATROOM_API int chatroom_authorize_signatures(chatroom *c);
 
@@ -65,7 +64,7 @@ struct chatroom_management_options {
     size_t size;            /* set by CHATROOM_MANAGEMENT_OPTIONS */
     bool connections;       /* POST, GET and DELETE of "/STAGE/@connections/ID" */
     bool unsigned_loopback; /* requests from loopback need no signature; with a proxy in front all come from there */
-    unsigned per_second;    /* requests in all, beyond: 429; 0: no limit */
+    unsigned per_second;    /* requests of those who may, beyond: 429; 0: no limit */
     unsigned burst;
     const char
         *metrics_path; /* the counters as Prometheus reads them, to anyone who may connect there; NULL: none. Copied */

@@ -1175,7 +1175,7 @@ static void credentials__are_checked_when_they_are_added(void **state)
     assert_int_equal(chatroom_add_credential(g.c, &credential, &error), CHATROOM_EINVAL);
     assert_string_not_equal(error.text, "");
     assert_int_equal(chatroom_authorizer(g.c, gate_act, &authorizer, 0), CHATROOM_OK);
-    assert_int_equal(chatroom_authorize_signatures(g.c), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_authorize_signatures(g.c), CHATROOM_EEXIST);
     gate_start(&g);
     credential.policy = chatroom_str("");
     assert_int_equal(chatroom_add_credential(g.c, &credential, &error), CHATROOM_EINVAL);
