@@ -86,7 +86,7 @@ class Functions:
 
         self.server = Web(("127.0.0.1", 0), Handler)
         self.endpoint = "http://127.0.0.1:%d" % self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
 
     def answer(self, call):
@@ -145,7 +145,7 @@ class Gateway(Server):
         self.ini = section("", **first).partition("\n")[2] + "\n" + "\n".join(sections)
         self.ini = self.ini.replace("{folder}", self.folder)
         path = os.path.join(self.folder, "chatroomd.ini")
-        with open(path, "w", encoding="utf-8") as file:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:  # it holds secrets
             file.write(self.ini)
         super().__init__("CHATROOMD", r"WebSocket at ws://127\.0\.0\.1:(\d+)/", ["--config", path, *THREADS])
 
@@ -177,7 +177,7 @@ class Loop:
 
     def __init__(self):
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
 
     def run(self, coroutine, seconds=SECONDS):

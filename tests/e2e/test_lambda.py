@@ -16,6 +16,7 @@ from rawws import Raw, upgrade_request
 from tls import Terminator
 
 CREDENTIAL = section("credential " + ACCESS_KEY, secret=SECRET)
+OUTGOING = section("credential " + ACCESS_KEY, secret=SECRET, outgoing="yes")
 TIMED_OUT = Answer("Task timed out after 3.00 seconds")
 THROTTLED = Answer({"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."}, status=429,
                    headers={"x-amzn-ErrorType": "TooManyRequestsException"})
@@ -54,7 +55,7 @@ class Invoke(Case):
 
     def test_AGW_42_a_signed_call_verifies_with_botocore(self):
         functions = self.functions()
-        gateway = self.gateway(CREDENTIAL, self.route(functions, "f", "my-function", credential=ACCESS_KEY, region="eu-west-1", qualifier="live"), FENCE)
+        gateway = self.gateway(OUTGOING, self.route(functions, "f", "my-function", credential=ACCESS_KEY, region="eu-west-1", qualifier="live"), FENCE)
         peer = self.connect(gateway)
         peer.say("f", text="ünïcode")
         peer.fence()

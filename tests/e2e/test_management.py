@@ -1,4 +1,5 @@
 """The management API by the clients that people have: boto3, awscli, and the SDKs for JavaScript, none of them modified."""
+import contextlib
 import datetime
 import json
 import os
@@ -6,8 +7,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 import unittest.mock
+import urllib.error
 import urllib.request
 
 import boto3
@@ -19,6 +22,12 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from gateway import (ACCESS_KEY, FENCE, NODE, SECONDS, SECRET, STAGE, UNKNOWN_ID, Case, section, node_environment)
 from harness import PATIENCE, Server
 from rawws import WebSocket
+
+try:
+    import botocore.crt.auth
+    SIGNERS = (botocore.auth, botocore.crt.auth)
+except ImportError:  # without awscrt it signs by itself
+    SIGNERS = (botocore.auth,)
 
 MODELLED = ("GoneException", "PayloadTooLargeException", "LimitExceededException", "ForbiddenException")
 POSTER, READER, GUEST = "AKIDPOSTERPOSTER", "AKIDREADERREADER", "AKIDGUESTGUESTGUEST"
@@ -55,11 +64,18 @@ def alter_body(request, **unused):
     request.body = request.body[:-1] + bytes([request.body[-1] ^ 1])
 
 
+@contextlib.contextmanager
 def clock(skew):
-    """What botocore takes for the time."""
-    moved = unittest.mock.MagicMock(wraps=datetime.datetime)
-    moved.utcnow.side_effect = lambda: datetime.datetime.utcnow() + datetime.timedelta(seconds=skew)
-    return unittest.mock.patch.object(botocore.auth, "datetime", unittest.mock.MagicMock(datetime=moved))
+    """What botocore takes for the time: in whichever of its two signers is in use."""
+    class Moved(datetime.datetime):
+        @classmethod
+        def utcnow(cls):
+            return datetime.datetime.utcnow() + datetime.timedelta(seconds=skew)
+    module = types.SimpleNamespace(**{**vars(datetime), "datetime": Moved})
+    with contextlib.ExitStack() as stack:
+        for signer in SIGNERS:
+            stack.enter_context(unittest.mock.patch.object(signer, "datetime", module))
+        yield
 
 
 class Awscli:
