@@ -176,6 +176,14 @@ static bool put_lost(struct log *log)
     return true;
 }
 
+static void put_event(struct log *log, const struct line *line)
+{
+    pthread_mutex_lock(&log->lock);
+    if (!put_lost(log) || !put_line(log, line))
+        log->lost++;
+    pthread_mutex_unlock(&log->lock);
+}
+
 void log_event(void *arg, enum chatroom_log_level level, const char *event, const struct chatroom_log_field *fields,
                size_t count)
 {
@@ -188,10 +196,22 @@ void log_event(void *arg, enum chatroom_log_level level, const char *event, cons
     for (size_t i = 0; i < count; i++)
         add(&line, &fields[i]);
     end(&line);
-    pthread_mutex_lock(&log->lock);
-    if (!put_lost(log) || !put_line(log, &line))
-        log->lost++;
-    pthread_mutex_unlock(&log->lock);
+    put_event(log, &line);
+}
+
+void log_long(struct log *log, enum chatroom_log_level level, const char *event, const char *key, chatroom_span text)
+{
+    static const size_t behind = 3; /* "}\n */
+    struct line line;
+
+    if (level > log->level)
+        return;
+    begin(&line, log, level, event);
+    line.size += (size_t)snprintf(line.bytes + line.size, sizeof line.bytes - line.size, ",\"%.64s\":\"", key);
+    line.size += log_escape(line.bytes + line.size, sizeof line.bytes - line.size - behind, text);
+    line.bytes[line.size++] = '"';
+    end(&line);
+    put_event(log, &line);
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */

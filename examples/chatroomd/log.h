@@ -38,6 +38,9 @@ void log_fini(struct log *log);
 void log_event(void *arg, enum chatroom_log_level level, const char *event, const struct chatroom_log_field *fields,
                size_t count);
 
+/* The same for one text that may be long: it is cut only where the line is full. */
+void log_long(struct log *log, enum chatroom_log_level level, const char *event, const char *key, chatroom_span text);
+
 /* Writes text into buffer as the inside of a JSON string, at most size bytes, whole characters only; their number. */
 size_t log_escape(char *buffer, size_t size, chatroom_span text);
 

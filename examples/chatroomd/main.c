@@ -1,9 +1,10 @@
 /*
- * chatroomd: a chat server with its web page, on libchatroom's public API alone.
+ * chatroomd: a chat server with its web page, or a gateway to handlers elsewhere, on libchatroom's public API alone.
  *
- * Reads its options, puts a store, the WebSocket transport and the chat routes together, says what it does, and runs
- * until a signal ends it.
+ * Reads its options, puts a store, the WebSocket transport and the routes together, says what it does, and runs until a
+ * signal ends it.
  */
+#include "integrations.h"
 #include "log.h"
 #include "options.h"
 #include "page.h"
@@ -15,6 +16,7 @@
 #include <chatroom/backend/names_icu.h>
 #endif
 #include <chatroom/chatroom.h>
+#include <chatroom/management.h>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -39,11 +41,12 @@ enum exit_code {
 };
 
 static const char help[] =
-    "chatroomd " CHATROOM_VERSION ", a chat server with its web page\n"
+    "chatroomd " CHATROOM_VERSION ", a chat server with its web page, and a WebSocket gateway\n"
     "\n"
     "chatroomd [OPTION]...\n"
     "\n"
-    "  --config FILE        read options from an INI file, \"name = value\"; flags win\n"
+    "  --config FILE        read options from an INI file, \"name = value\"; flags win. Its sections are the gateway:\n"
+    "                       [route KEY], [management], [credential KEY] and others; see docs/operator.md\n"
     "  --listen ADDR:PORT   listen there (127.0.0.1:8080); port 0: any free one\n"
     "  --listen unix:PATH   ... or on a local socket; may be given several times\n"
     "  --origin ORIGIN      web pages from there may connect as well, such as https://chat.example; *: from anywhere\n"
@@ -57,6 +60,18 @@ static const char help[] =
     "  --profile WORD       default, or aws: the quotas of Amazon API Gateway\n"
     "  --no-rate-limits     do not limit how fast clients connect, join, create and write\n"
     "  --threads N          spread the connections over so many threads; 0: none (the default)\n"
+    "  --chat WORD          yes: the chat's routes and page are there; no: they are not. Unless said, no when the file "
+    "has\n"
+    "                       routes of its own, else yes\n"
+    "  --route-selection EXPRESSION   what selects a route, $request.body.action unless said; without the chat\n"
+    "  --api-id NAME, --region NAME, --account-id DIGITS   what events and policies call this API\n"
+    "  --domain HOST        what events call this host, instead of what the client asked for\n"
+    "  --secure             clients come by TLS, which a proxy ends: callback URLs are https\n"
+    "  --throttle RATE/BURST   connects and messages of all clients together, a second\n"
+    "  --metrics PATH       answer GET PATH with counters for Prometheus\n"
+    "  --access-log FORMAT  a line for each request, text with $context variables\n"
+    "  --access-log-file FILE   append them there, instead of logging them\n"
+    "  --debug-refusals     error messages to clients carry the exact cause\n"
     "  --log-level WORD     error, warn, info (the default) or debug, as JSON lines on standard error\n"
     "  --version, --help\n"
     "\n"
@@ -73,6 +88,7 @@ struct server {
     struct log log;
     struct page page;
     struct chatroom_transport transport; /* a copy, to ask for addresses; the instance owns it */
+    struct integrations integrations;
     chatroom *chatroom;
 };
 
@@ -135,6 +151,27 @@ static int make_store(const struct options *o, struct chatroom_store *ret_store,
     return chatroom_lmdb_store(o->data, &lmdb, ret_store, error);
 }
 
+/* The page belongs to the chat. */
+static void set_files(struct server *s, struct chatroom_ws_epoll_options *ws)
+{
+    if (!s->options.chat)
+        return;
+    page_init(&s->page, s->options.stage, s->options.mode, ws->frame_bytes ? ws->frame_bytes : ws->message_bytes);
+    ws->files = s->page.files;
+    ws->file_count = s->page.count;
+}
+
+static void set_management(const struct gateway *gateway, struct chatroom_ws_epoll_options *ws)
+{
+    const struct gateway_management *m = GATEWAY_FIRST(gateway, management, GATEWAY_MANAGEMENT);
+
+    if (!m)
+        return;
+    ws->http_listen = m->listen;
+    ws->http_listen_count = m->listen_count;
+    ws->http_apart = m->apart;
+}
+
 static int make_transport(struct server *s, struct chatroom_error *error)
 {
     struct chatroom_ws_epoll_options ws = CHATROOM_WS_EPOLL_OPTIONS;
@@ -146,14 +183,13 @@ static int make_transport(struct server *s, struct chatroom_error *error)
         chatroom_ws_epoll_aws(&ws);
     if (s->options.no_rate_limits)
         ws.connects_per_second = ws.address_connections = ws.address_connects_per_second = 0;
-    page_init(&s->page, s->options.stage, s->options.mode, ws.frame_bytes ? ws.frame_bytes : ws.message_bytes);
+    set_files(s, &ws);
+    set_management(&s->options.gateway, &ws);
     ws.threads = s->options.threads;
     ws.listen = (const char *const *)s->options.listen.items;
     ws.listen_count = s->options.listen.count;
     ws.origins = (const char *const *)s->options.origins.items;
     ws.origin_count = s->options.origins.count;
-    ws.files = s->page.files;
-    ws.file_count = s->page.count;
     return chatroom_ws_epoll(&ws, &s->transport, error);
 }
 
@@ -169,10 +205,12 @@ static void set_limits(const struct options *o, struct chatroom_limits *limits)
         limits->bytes_per_second = 0;
 }
 
-static int bind_routes(struct server *s)
+static int bind_chat(struct server *s)
 {
     struct chatroom_chat_options chat = CHATROOM_CHAT_OPTIONS;
 
+    if (!s->options.chat)
+        return CHATROOM_OK;
     chat.mode = s->options.mode;
     chat.keep_empty_rooms = s->options.keep_empty_rooms;
     chat.rate_limits = !s->options.no_rate_limits;
@@ -227,10 +265,14 @@ static int make(struct server *s, struct chatroom_error *error)
     config.log_arg = &s->log;
     config.stage = s->options.stage;
     set_limits(&s->options, &config.limits);
+    integrations_configure(&s->integrations, &s->options, &config);
     result = chatroom_new(&config, &s->chatroom, error);
     if (result == CHATROOM_OK)
         result = bind_names(s, error);
-    return result == CHATROOM_OK ? bind_routes(s) : result;
+    if (result == CHATROOM_OK)
+        result = bind_chat(s);
+    return result == CHATROOM_OK ? integrations_bind(&s->integrations, &s->options, s->chatroom, &s->log, error)
+                                 : result;
 }
 
 /* ---- saying what it does ---------------------------------------------------------------------------------------- */
@@ -272,14 +314,35 @@ static void warn_plain(struct server *s, const char *address)
     log_event(&s->log, CHATROOM_LOG_WARN, "plain_tcp", fields, 2);
 }
 
+static void say_local(const struct server *s, const char *path)
+{
+    printf(s->options.chat ? "Local socket %s: page at /, WebSocket at /%s\n" : "Local socket %s: WebSocket at /%s\n",
+           path, s->options.stage);
+}
+
 static void say_address(struct server *s, const char *address)
 {
     if (strncmp(address, "unix:", 5) == 0) {
-        printf("Local socket %s: page at /, WebSocket at /%s\n", address + 5, s->options.stage);
+        say_local(s, address + 5);
         return;
     }
-    printf("Page at http://%s/\nWebSocket at ws://%s/%s\n", address, address, s->options.stage);
+    if (s->options.chat)
+        printf("Page at http://%s/\n", address);
+    printf("WebSocket at ws://%s/%s\n", address, s->options.stage);
     if (!is_loopback(address))
+        warn_plain(s, address);
+}
+
+/* Where plain requests alone are served. */
+static void say_management(struct server *s, const char *address)
+{
+    const struct chatroom_log_field field = CHATROOM_TEXT("address", chatroom_str(address));
+    bool local = strncmp(address, "unix:", 5) == 0;
+
+    printf(local ? "Management API at %s, /%s/@connections\n" : "Management API at http://%s/%s/@connections\n",
+           address, s->options.stage);
+    log_event(&s->log, CHATROOM_LOG_INFO, "management", &field, 1);
+    if (!local && !is_loopback(address))
         warn_plain(s, address);
 }
 
@@ -291,7 +354,11 @@ static void say_start(struct server *s)
     say_store(s);
     say_names();
     for (size_t i = 0; chatroom_ws_epoll_address(&s->transport, i, address, sizeof address) == CHATROOM_OK; i++)
-        say_address(s, address);
+        if (i < s->options.listen.count)
+            say_address(s, address);
+        else
+            say_management(s, address);
+    integrations_say(&s->options, &s->log);
     fflush(stdout);
 }
 
@@ -346,6 +413,7 @@ static int run(struct server *s)
 static void server_fini(struct server *s)
 {
     chatroom_free(s->chatroom);
+    integrations_fini(&s->integrations);
     log_fini(&s->log);
     options_fini(&s->options);
 }

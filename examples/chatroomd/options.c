@@ -1,10 +1,10 @@
 #include "options.h"
 
+#include "ini.h"
 #include "source.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -23,6 +23,18 @@ static const struct option names[] = {
     {"profile", required_argument, NULL, PROFILE},
     {"durability", required_argument, NULL, DURABILITY},
     {"log-level", required_argument, NULL, LOG_LEVEL},
+    {"chat", required_argument, NULL, CHAT},
+    {"route-selection", required_argument, NULL, ROUTE_SELECTION},
+    {"api-id", required_argument, NULL, API_ID},
+    {"region", required_argument, NULL, REGION},
+    {"account-id", required_argument, NULL, ACCOUNT_ID},
+    {"domain", required_argument, NULL, DOMAIN_NAME},
+    {"secure", no_argument, NULL, SECURE},
+    {"throttle", required_argument, NULL, THROTTLE},
+    {"metrics", required_argument, NULL, METRICS},
+    {"access-log", required_argument, NULL, ACCESS_LOG},
+    {"access-log-file", required_argument, NULL, ACCESS_LOG_FILE},
+    {"debug-refusals", no_argument, NULL, DEBUG_REFUSALS},
     {"help", no_argument, NULL, HELP},
     {"version", no_argument, NULL, VERSION},
     {NULL, 0, NULL, 0},
@@ -73,54 +85,40 @@ static bool read_flags(struct source *s, int argc, char **argv)
 
 struct file {
     struct source *source;
-    FILE *stream;
+    struct gateway_reader reader;
 };
 
-/*
- * inih asks for one line at a time. Counting here gives every refusal its line; and a line that does not fit is
- * refused, since inih would take its rest for a line of its own.
- */
-static char *next_line(char *buffer, int size, void *arg)
+/* One "name = value" before every section. */
+static bool take_option(struct source *s, const char *name, const char *value)
 {
-    struct file *f = arg;
-    size_t length;
-
-    if (f->source->error->code || !fgets(buffer, size, f->stream))
-        return NULL;
-    f->source->line++;
-    length = strlen(buffer);
-    if ((length == 0 || buffer[length - 1] != '\n') && !feof(f->stream)) {
-        source_refuse_option(f->source, "this line", "is too long, or holds a NUL");
-        return NULL;
-    }
-    return buffer;
-}
-
-/* One "name = value". inih wants 1 for "go on". */
-static int take_line(void *arg, const char *section, const char *name, const char *value)
-{
-    struct file *f = arg;
-
-    if (*section)
-        return source_refuse_option(f->source, name, "stands in a section; there are none in this file");
     for (const struct option *o = names; o->name; o++)
         if (strcmp(o->name, name) == 0 && o->val != CONFIG && o->val != HELP && o->val != VERSION)
-            return source_take(f->source, (enum option_name)o->val, o->name, value);
-    return source_refuse_option(f->source, name, "is no option");
+            return source_take(s, (enum option_name)o->val, o->name, value);
+    return source_refuse_option(s, name, "is no option");
 }
 
-static bool read_stream(struct source *s, FILE *stream)
+static bool take_line(void *arg, int line, const char *name, const char *value)
 {
-    struct file f = {.source = s, .stream = stream};
-    int line = ini_parse_stream(next_line, &f, take_line, &f);
+    struct file *f = arg;
 
-    if (!s->error->code && ferror(stream))
-        return source_refuse_option(s, "the file", "cannot be read to its end");
-    if (!s->error->code && line != 0) {
-        s->line = line;
-        return source_refuse_option(s, "this line", "is neither \"name = value\" nor a comment");
-    }
-    return !s->error->code && source_check(s);
+    f->source->line = line;
+    if (!value)
+        return gateway_begin(&f->reader, line, name);
+    return f->reader.section ? gateway_take(&f->reader, line, name, value) : take_option(f->source, name, value);
+}
+
+static bool read_stream(struct source *s, FILE *stream, bool open_file)
+{
+    struct gateway *gateway = &s->values.gateway;
+    struct file f = {.source = s, .reader = {gateway, NULL, open_file, s->error}};
+    const char *complaint;
+
+    gateway->file = pool_text(&gateway->pool, s->file, strlen(s->file));
+    if (!gateway->file)
+        return source_refuse_option(s, "the file", "does not fit into memory");
+    if (ini_read(stream, take_line, &f, &s->line, &complaint))
+        return source_check(s) && gateway_end(&f.reader);
+    return complaint ? source_refuse_option(s, "this line", complaint) : false;
 }
 
 static bool read_file(struct source *s)
@@ -130,7 +128,7 @@ static bool read_file(struct source *s)
     FILE *stream = fopen(s->file, "re");
     bool ok;
 
-    if (stream && fstat(fileno(stream), &st) == 0 && S_ISDIR(st.st_mode)) {
+    if (stream && (fstat(fileno(stream), &st) || S_ISDIR(st.st_mode))) {
         fclose(stream);
         stream = NULL;
         errno = EISDIR;
@@ -139,59 +137,22 @@ static bool read_file(struct source *s)
         snprintf(text, sizeof text, "--config: cannot read %.120s: %.80s", s->file, strerror(errno));
         return source_refuse(s, text);
     }
-    ok = read_stream(s, stream);
+    ok = read_stream(s, stream, st.st_mode & S_IROTH);
     fclose(stream);
     return ok;
 }
 
 /* ---- one over the other ----------------------------------------------------------------------------------------- */
 
-static void move_text(char **to, char **from)
-{
-    free(*to);
-    *to = *from;
-    *from = NULL;
-}
-
-static void move_list(struct options_list *to, struct options_list *from)
-{
-    for (size_t i = 0; i < OPTIONS_LIST_MOST; i++)
-        move_text(&to->items[i], &from->items[i]);
-    to->count = from->count;
-}
-
 /* Lays what was given in s over o. --data takes a memory of the file back, and --memory its data. */
 static void lay_over(struct options *o, struct source *s)
 {
-    struct options *v = &s->values;
-
-    o->wish = v->wish;
-    if (s->given[CONFIG])
-        move_text(&o->config, &v->config);
-    if (s->given[LISTEN])
-        move_list(&o->listen, &v->listen);
-    if (s->given[ORIGIN])
-        move_list(&o->origins, &v->origins);
+    o->wish = s->values.wish;
+    for (int option = 1; option < OPTION_COUNT; option++)
+        if (s->given[option])
+            source_move(s, (enum option_name)option, o);
     if (s->given[DATA])
-        move_text(&o->data, &v->data);
-    if (s->given[STAGE])
-        move_text(&o->stage, &v->stage);
-    if (s->given[MEMORY] || s->given[DATA])
-        o->memory = v->memory;
-    if (s->given[KEEP_EMPTY_ROOMS])
-        o->keep_empty_rooms = v->keep_empty_rooms;
-    if (s->given[NO_RATE_LIMITS])
-        o->no_rate_limits = v->no_rate_limits;
-    if (s->given[THREADS])
-        o->threads = v->threads;
-    if (s->given[PROFILE])
-        o->aws = v->aws;
-    if (s->given[MODE])
-        o->mode = v->mode;
-    if (s->given[DURABILITY])
-        o->durability = v->durability;
-    if (s->given[LOG_LEVEL])
-        o->log_level = v->log_level;
+        o->memory = s->values.memory;
 }
 
 static bool set_defaults(struct source *s)
@@ -212,7 +173,11 @@ static bool read_both(struct source *defaults, struct source *flags, struct sour
         return false;
     lay_over(&defaults->values, file);
     lay_over(&defaults->values, flags);
-    return true;
+    defaults->values.gateway = file->values.gateway;
+    memset(&file->values.gateway, 0, sizeof file->values.gateway);
+    if (!file->given[CHAT] && !flags->given[CHAT])
+        defaults->values.chat = !defaults->values.gateway.first[GATEWAY_ROUTE];
+    return flags->values.wish != OPTIONS_RUN || source_check_both(file, flags, &defaults->values);
 }
 
 bool options_read(int argc, char **argv, struct options *ret_options, struct chatroom_error *ret_error)
@@ -240,5 +205,14 @@ void options_fini(struct options *options)
     free(options->config);
     free(options->data);
     free(options->stage);
+    free(options->route_selection);
+    free(options->api_id);
+    free(options->region);
+    free(options->account_id);
+    free(options->domain);
+    free(options->metrics);
+    free(options->access_log);
+    free(options->access_log_file);
+    gateway_fini(&options->gateway);
     memset(options, 0, sizeof *options);
 }

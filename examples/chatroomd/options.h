@@ -2,11 +2,14 @@
  * options.h: what the person who runs chatroomd asked for, from the command line and one INI file.
  *
  * The file takes the names of the flags: "--stage NAME" is "stage = NAME" there. Flags win; a --listen on the command
- * line replaces every listen of the file. Whatever is wrong is refused with one sentence that names the option and, for
- * the file, its line.
+ * line replaces every listen of the file. Behind them, the file alone may have sections (gateway.h). Whatever is wrong
+ * is refused with one sentence that names the option and, for the file, its line and section.
  */
 #ifndef CHATROOMD_OPTIONS_H
 #define CHATROOMD_OPTIONS_H
+
+#include "gateway.h"
+#include "value.h"
 
 #include <chatroom/backend/lmdb.h>
 #include <chatroom/chatroom.h>
@@ -40,6 +43,19 @@ struct options {
     bool aws;
     enum chatroom_durability durability;
     enum chatroom_log_level log_level;
+    bool chat; /* the chat's routes are there, and its page; unless somebody says so, when the file has no routes */
+    char *route_selection; /* NULL: the library's; the same goes for those below */
+    char *api_id;
+    char *region;
+    char *account_id;
+    char *domain;
+    bool secure;
+    struct value_throttle throttle; /* of the stage */
+    char *metrics;                  /* path of the counters; NULL: none */
+    char *access_log;               /* format; NULL: none */
+    char *access_log_file;          /* NULL: into the log */
+    bool debug_refusals;
+    struct gateway gateway; /* the sections of the file */
 };
 
 /*

@@ -1,30 +1,20 @@
 #include "source.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/un.h>
 
 #define THREADS_MOST 64
 
-/* One word of a choice, such as "simple" of --mode. */
-struct choice {
-    const char *word;
-    int value;
-};
-
-static const struct choice modes[] = {
+static const struct value_choice modes[] = {
     {"simple", CHATROOM_CHAT_SIMPLE}, {"full", CHATROOM_CHAT_FULL}, {"both", CHATROOM_CHAT_BOTH}, {NULL, 0}};
-static const struct choice profiles[] = {{"default", false}, {"aws", true}, {NULL, 0}};
-static const struct choice durabilities[] = {
+static const struct value_choice profiles[] = {{"default", false}, {"aws", true}, {NULL, 0}};
+static const struct value_choice durabilities[] = {
     {"commit", CHATROOM_DURABLE_COMMIT}, {"async", CHATROOM_DURABLE_ASYNC}, {"none", CHATROOM_DURABLE_NONE}, {NULL, 0}};
-static const struct choice levels[] = {{"error", CHATROOM_LOG_ERROR},
-                                       {"warn", CHATROOM_LOG_WARN},
-                                       {"info", CHATROOM_LOG_INFO},
-                                       {"debug", CHATROOM_LOG_DEBUG},
-                                       {NULL, 0}};
-static const struct choice switches[] = {{"yes", true},    {"true", true}, {"on", true}, {"1", true}, {"no", false},
-                                         {"false", false}, {"off", false}, {"0", false}, {NULL, 0}};
+static const struct value_choice levels[] = {{"error", CHATROOM_LOG_ERROR},
+                                             {"warn", CHATROOM_LOG_WARN},
+                                             {"info", CHATROOM_LOG_INFO},
+                                             {"debug", CHATROOM_LOG_DEBUG},
+                                             {NULL, 0}};
 
 /* ---- refusing --------------------------------------------------------------------------------------------------- */
 
@@ -48,175 +38,201 @@ bool source_refuse_option(struct source *s, const char *name, const char *what)
 
 /* ---- single values ---------------------------------------------------------------------------------------------- */
 
-static bool set_text(struct source *s, const char *name, char **text, const char *value)
-{
-    char *copy = strdup(value);
+/* Looks at a text; false with a complaint. */
+typedef bool check_fn(const char *value, char *ret_complaint);
 
+static bool complain(char *ret_complaint, const char *complaint)
+{
+    snprintf(ret_complaint, VALUE_COMPLAINT_BYTES, "%s", complaint);
+    return false;
+}
+
+static bool consists_of(const char *value, size_t most, const char *others)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t size = 0;
+
+    while (value[size] && (strchr(letters, value[size]) || strchr(others, value[size])))
+        size++;
+    return size > 0 && size <= most && !value[size];
+}
+
+/* As a browser sends it: without a path. The transport looks at the host more closely. */
+static bool check_origin(const char *value, char *ret_complaint)
+{
+    const char *host = strstr(value, "://");
+
+    if (strcmp(value, "*") != 0 && (!host || host == value || !host[3] || strpbrk(host + 3, "/ ")))
+        return complain(ret_complaint, "needs SCHEME://HOST, such as https://chat.example, or * for any");
+    return true;
+}
+
+static bool check_path(const char *value, char *ret_complaint)
+{
+    return *value || complain(ret_complaint, "needs a path");
+}
+
+static bool check_text(const char *value, char *ret_complaint)
+{
+    return *value || complain(ret_complaint, "needs a value");
+}
+
+static bool check_stage(const char *value, char *ret_complaint)
+{
+    return consists_of(value, 128, "_-") || complain(ret_complaint, "needs 1 to 128 letters, digits, _ or -");
+}
+
+static bool check_word(const char *value, char *ret_complaint)
+{
+    return consists_of(value, 64, "-") || complain(ret_complaint, "needs 1 to 64 letters, digits or -");
+}
+
+static bool check_account(const char *value, char *ret_complaint)
+{
+    return (strlen(value) == 12 && strspn(value, "0123456789") == 12) || complain(ret_complaint, "needs 12 digits");
+}
+
+static bool check_domain(const char *value, char *ret_complaint)
+{
+    return consists_of(value, 255, "-.:[]") || complain(ret_complaint, "needs a host, such as chat.example");
+}
+
+static bool check_metrics(const char *value, char *ret_complaint)
+{
+    return (*value == '/' && consists_of(value, 255, "/-._~")) ||
+           complain(ret_complaint, "needs a path that begins with /, such as /metrics");
+}
+
+/* Of which form each option is, and where its value stands. */
+static const struct form {
+    enum { NO_OPTION, TEXT, LIST, SWITCH, CHOICE, NUMBER, RATE } kind;
+    size_t offset;
+    check_fn *check;
+    const struct value_choice *choices;
+} forms[OPTION_COUNT] = {
+    [CONFIG] = {TEXT, offsetof(struct options, config), check_path, NULL},
+    [LISTEN] = {LIST, offsetof(struct options, listen), value_address, NULL},
+    [ORIGIN] = {LIST, offsetof(struct options, origins), check_origin, NULL},
+    [DATA] = {TEXT, offsetof(struct options, data), check_path, NULL},
+    [MEMORY] = {SWITCH, offsetof(struct options, memory), NULL, value_switches},
+    [STAGE] = {TEXT, offsetof(struct options, stage), check_stage, NULL},
+    [MODE] = {CHOICE, offsetof(struct options, mode), NULL, modes},
+    [KEEP_EMPTY_ROOMS] = {SWITCH, offsetof(struct options, keep_empty_rooms), NULL, value_switches},
+    [NO_RATE_LIMITS] = {SWITCH, offsetof(struct options, no_rate_limits), NULL, value_switches},
+    [THREADS] = {NUMBER, offsetof(struct options, threads), NULL, NULL},
+    [PROFILE] = {SWITCH, offsetof(struct options, aws), NULL, profiles},
+    [DURABILITY] = {CHOICE, offsetof(struct options, durability), NULL, durabilities},
+    [LOG_LEVEL] = {CHOICE, offsetof(struct options, log_level), NULL, levels},
+    [CHAT] = {SWITCH, offsetof(struct options, chat), NULL, value_switches},
+    [ROUTE_SELECTION] = {TEXT, offsetof(struct options, route_selection), check_text, NULL},
+    [API_ID] = {TEXT, offsetof(struct options, api_id), check_word, NULL},
+    [REGION] = {TEXT, offsetof(struct options, region), check_word, NULL},
+    [ACCOUNT_ID] = {TEXT, offsetof(struct options, account_id), check_account, NULL},
+    [DOMAIN_NAME] = {TEXT, offsetof(struct options, domain), check_domain, NULL},
+    [SECURE] = {SWITCH, offsetof(struct options, secure), NULL, value_switches},
+    [THROTTLE] = {RATE, offsetof(struct options, throttle), NULL, NULL},
+    [METRICS] = {TEXT, offsetof(struct options, metrics), check_metrics, NULL},
+    [ACCESS_LOG] = {TEXT, offsetof(struct options, access_log), check_text, NULL},
+    [ACCESS_LOG_FILE] = {TEXT, offsetof(struct options, access_log_file), check_path, NULL},
+    [DEBUG_REFUSALS] = {SWITCH, offsetof(struct options, debug_refusals), NULL, value_switches},
+};
+
+static bool set_text(const struct form *form, char **text, const char *value, char *ret_complaint)
+{
+    char *copy;
+
+    if (!form->check(value, ret_complaint))
+        return false;
+    copy = strdup(value);
     if (!copy)
-        return source_refuse_option(s, name, "there is not enough memory");
+        return complain(ret_complaint, "there is not enough memory");
     free(*text);
     *text = copy;
     return true;
 }
 
-static bool set_choice(struct source *s, const char *name, const struct choice *choices, const char *value,
-                       int *ret_value)
-{
-    char what[160];
-    size_t used;
-
-    for (const struct choice *c = choices; c->word; c++)
-        if (strcmp(c->word, value) == 0) {
-            *ret_value = c->value;
-            return true;
-        }
-    used = (size_t)snprintf(what, sizeof what, "\"%.40s\" is none of", value);
-    for (const struct choice *c = choices; c->word; c++)
-        used += (size_t)snprintf(what + used, sizeof what - used, "%s %s", c == choices ? "" : ",", c->word);
-    return source_refuse_option(s, name, what);
-}
-
-static bool is_port(const char *text)
-{
-    return strlen(text) >= 1 && strlen(text) <= 5 && strspn(text, "0123456789") == strlen(text) && atoi(text) <= 65535;
-}
-
-/* "127.0.0.1:8080", "[::1]:8080" or "unix:/run/chatroomd.sock": numbers, so that nothing waits for a name server. */
-static bool is_address(const char *text)
-{
-    struct sockaddr_un local;
-    struct in6_addr binary;
-    char host[64];
-    const char *colon = strrchr(text, ':');
-    size_t size;
-
-    if (strncmp(text, "unix:", 5) == 0)
-        return text[5] && strlen(text + 5) < sizeof local.sun_path;
-    size = colon ? (size_t)(colon - text) : 0;
-    if (size == 0 || size >= sizeof host || !is_port(colon + 1))
-        return false;
-    memcpy(host, text, size);
-    host[size] = '\0';
-    if (host[0] != '[')
-        return inet_pton(AF_INET, host, &binary) == 1;
-    if (host[size - 1] != ']')
-        return false;
-    host[size - 1] = '\0';
-    return inet_pton(AF_INET6, host + 1, &binary) == 1;
-}
-
-static bool add(struct source *s, const char *name, struct options_list *list, const char *value)
+static bool add(const struct form *form, struct options_list *list, const char *value, char *ret_complaint)
 {
     if (list->count == OPTIONS_LIST_MOST)
-        return source_refuse_option(s, name, "is given more than 16 times");
-    if (!set_text(s, name, &list->items[list->count], value))
+        return complain(ret_complaint, "is given more than 16 times");
+    if (!set_text(form, &list->items[list->count], value, ret_complaint))
         return false;
     list->count++;
     return true;
 }
 
-static bool add_listen(struct source *s, const char *value)
+static bool set_switch(const struct form *form, bool *place, const char *value, char *ret_complaint)
 {
-    if (strncmp(value, "unix:", 5) == 0 && value[5] && !is_address(value))
-        return source_refuse_option(s, "listen", "names a local socket whose path is longer than 107 bytes");
-    if (!is_address(value))
-        return source_refuse_option(
-            s, "listen", "needs ADDRESS:PORT in numbers, such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH");
-    return add(s, "listen", &s->values.listen, value);
-}
-
-/* As a browser sends it: without a path. The transport looks at the host more closely. */
-static bool add_origin(struct source *s, const char *value)
-{
-    const char *host = strstr(value, "://");
-
-    if (strcmp(value, "*") != 0 && (!host || host == value || !host[3] || strpbrk(host + 3, "/ ")))
-        return source_refuse_option(s, "origin", "needs SCHEME://HOST, such as https://chat.example, or * for any");
-    return add(s, "origin", &s->values.origins, value);
-}
-
-static bool set_stage(struct source *s, const char *value)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-
-    if (!*value || strlen(value) > 128 || strspn(value, allowed) != strlen(value))
-        return source_refuse_option(s, "stage", "needs 1 to 128 letters, digits, _ or -");
-    return set_text(s, "stage", &s->values.stage, value);
-}
-
-static bool set_path(struct source *s, const char *name, char **path, const char *value)
-{
-    return *value ? set_text(s, name, path, value) : source_refuse_option(s, name, "needs a path");
-}
-
-static bool set_threads(struct source *s, const char *value)
-{
-    size_t digits = strspn(value, "0123456789");
-
-    if (digits == 0 || digits > 2 || value[digits] || atoi(value) > THREADS_MOST)
-        return source_refuse_option(s, "threads", "needs a number from 0 to 64");
-    s->values.threads = (unsigned)atoi(value);
-    return true;
-}
-
-static bool set_option(struct source *s, enum option_name option, const char *name, const char *value)
-{
-    struct options *o = &s->values;
     int number = 0;
-    bool ok;
+    bool ok = value_choose(form->choices, value, &number, ret_complaint);
 
-    switch (option) {
-    case CONFIG:
-        return set_path(s, name, &o->config, value);
-    case LISTEN:
-        return add_listen(s, value);
-    case ORIGIN:
-        return add_origin(s, value);
-    case DATA:
-        return set_path(s, name, &o->data, value);
-    case STAGE:
-        return set_stage(s, value);
-    case MEMORY:
-        ok = set_choice(s, name, switches, value, &number);
-        o->memory = number;
-        return ok;
-    case KEEP_EMPTY_ROOMS:
-        ok = set_choice(s, name, switches, value, &number);
-        o->keep_empty_rooms = number;
-        return ok;
-    case NO_RATE_LIMITS:
-        ok = set_choice(s, name, switches, value, &number);
-        o->no_rate_limits = number;
-        return ok;
-    case THREADS:
-        return set_threads(s, value);
-    case PROFILE:
-        ok = set_choice(s, name, profiles, value, &number);
-        o->aws = number;
-        return ok;
-    case MODE:
-        ok = set_choice(s, name, modes, value, &number);
-        o->mode = (enum chatroom_chat_mode)number;
-        return ok;
-    case DURABILITY:
-        ok = set_choice(s, name, durabilities, value, &number);
-        o->durability = (enum chatroom_durability)number;
-        return ok;
-    case LOG_LEVEL:
-        ok = set_choice(s, name, levels, value, &number);
-        o->log_level = (enum chatroom_log_level)number;
-        return ok;
+    *place = number;
+    return ok;
+}
+
+static bool set_option(const struct form *form, void *place, const char *value, char *ret_complaint)
+{
+    switch (form->kind) {
+    case TEXT:
+        return set_text(form, place, value, ret_complaint);
+    case LIST:
+        return add(form, place, value, ret_complaint);
+    case SWITCH:
+        return set_switch(form, place, value, ret_complaint);
+    case CHOICE:
+        return value_choose(form->choices, value, place, ret_complaint);
+    case NUMBER:
+        return value_number(value, 0, THREADS_MOST, place, ret_complaint);
+    case RATE:
+        return value_throttle(value, place, ret_complaint);
     default:
-        return source_refuse_option(s, name, "is no option");
+        return complain(ret_complaint, "is no option");
     }
 }
 
 bool source_take(struct source *s, enum option_name option, const char *name, const char *value)
 {
-    if (s->given[option] && option != LISTEN && option != ORIGIN)
+    const struct form *form = &forms[option];
+    char complaint[VALUE_COMPLAINT_BYTES];
+
+    if (s->given[option] && form->kind != LIST)
         return source_refuse_option(s, name, "is given twice");
     s->given[option] = s->file ? s->line : 1;
-    return set_option(s, option, name, value);
+    return set_option(form, (char *)&s->values + form->offset, value, complaint) ||
+           source_refuse_option(s, name, complaint);
+}
+
+/* ---- moving ------------------------------------------------------------------------------------------------------ */
+
+static void move_text(char **to, char **from)
+{
+    free(*to);
+    *to = *from;
+    *from = NULL;
+}
+
+static void move_list(struct options_list *to, struct options_list *from)
+{
+    for (size_t i = 0; i < OPTIONS_LIST_MOST; i++)
+        move_text(&to->items[i], &from->items[i]);
+    to->count = from->count;
+}
+
+void source_move(struct source *s, enum option_name option, struct options *options)
+{
+    static const size_t sizes[] = {[SWITCH] = sizeof(bool),
+                                   [CHOICE] = sizeof(int),
+                                   [NUMBER] = sizeof(unsigned),
+                                   [RATE] = sizeof(struct value_throttle)};
+    const struct form *form = &forms[option];
+    void *to = (char *)options + form->offset, *from = (char *)&s->values + form->offset;
+
+    if (form->kind == TEXT)
+        move_text(to, from);
+    else if (form->kind == LIST)
+        move_list(to, from);
+    else if (form->kind != NO_OPTION)
+        memcpy(to, from, sizes[form->kind]);
 }
 
 /* ---- what does not go together ---------------------------------------------------------------------------------- */
@@ -245,5 +261,41 @@ bool source_check(struct source *s)
     s->line = s->given[KEEP_EMPTY_ROOMS];
     if (o->keep_empty_rooms && s->given[MODE] && o->mode == CHATROOM_CHAT_SIMPLE)
         return source_refuse_option(s, "keep-empty-rooms", "contradicts mode: there are no rooms in simple mode");
+    return true;
+}
+
+/* The source that said it, with its line, so that a refusal names both. */
+static struct source *who_said(struct source *file, struct source *flags, enum option_name option)
+{
+    struct source *s = flags->given[option] ? flags : file;
+
+    s->line = s->given[option];
+    return s->line ? s : NULL;
+}
+
+/* As the chat's clients do. */
+static bool selects_action(const struct options *o)
+{
+    return !o->route_selection || strcmp(o->route_selection, "$request.body.action") == 0 ||
+           strcmp(o->route_selection, "${request.body.action}") == 0;
+}
+
+bool source_check_both(struct source *file, struct source *flags, const struct options *o)
+{
+    static const struct {
+        enum option_name option;
+        const char *name;
+    } of_chat[] = {{MODE, "mode"}, {KEEP_EMPTY_ROOMS, "keep-empty-rooms"}};
+    struct source *s;
+
+    for (size_t i = 0; i < sizeof of_chat / sizeof of_chat[0]; i++)
+        if (!o->chat && (s = who_said(file, flags, of_chat[i].option)))
+            return source_refuse_option(s, of_chat[i].name,
+                                        "is the chat's, which beside [route] sections needs chat = yes");
+    if (o->chat && !selects_action(o) && (s = who_said(file, flags, ROUTE_SELECTION)))
+        return source_refuse_option(s, "route-selection",
+                                    "contradicts chat = yes: its messages say in action what they want");
+    if (!o->access_log && (s = who_said(file, flags, ACCESS_LOG_FILE)))
+        return source_refuse_option(s, "access-log-file", "needs access-log, the format of its lines");
     return true;
 }

@@ -24,6 +24,18 @@ enum option_name {
     PROFILE,
     DURABILITY,
     LOG_LEVEL,
+    CHAT,
+    ROUTE_SELECTION,
+    API_ID,
+    REGION,
+    ACCOUNT_ID,
+    DOMAIN_NAME,
+    SECURE,
+    THROTTLE,
+    METRICS,
+    ACCESS_LOG,
+    ACCESS_LOG_FILE,
+    DEBUG_REFUSALS,
     HELP,
     VERSION,
     OPTION_COUNT,
@@ -47,5 +59,11 @@ bool source_take(struct source *s, enum option_name option, const char *name, co
 
 /* Refuses what contradicts itself within this source: a flag may well overrule what the file says. */
 bool source_check(struct source *s);
+
+/* Refuses what contradicts itself now that o is what both say. */
+bool source_check_both(struct source *file, struct source *flags, const struct options *o);
+
+/* Moves a value that was given in s over that of options. */
+void source_move(struct source *s, enum option_name option, struct options *options);
 
 #endif

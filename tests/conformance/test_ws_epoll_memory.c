@@ -235,6 +235,7 @@ static void on_http(struct chatroom_transport_port *of, const struct chatroom_ht
 
 static void post(struct ws_client *client)
 {
+    static const char unwanted[] = "GET /none HTTP/1.1\r\nHost: a\r\n\r\n";
     static const char request[] = "POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
 
     for (int i = 0; i < 2; i++) {
@@ -246,7 +247,7 @@ static void post(struct ws_client *client)
         client->status = 0;
         client->in_size = 0;
     }
-    ws_client_put(client, "GET /none HTTP/1.1\r\nHost: a\r\n\r\n", 33);
+    ws_client_put(client, unwanted, sizeof unwanted - 1);
     UNTIL(client, client->ended);
 }
 

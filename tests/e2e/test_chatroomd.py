@@ -25,7 +25,8 @@ PROGRAM = os.environ.get("CHATROOMD", "")
 FREE = ("--listen", "127.0.0.1:0")
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "chatroomd")
 OPTIONS = ("config", "listen", "origin", "data", "memory", "stage", "mode", "keep-empty-rooms", "no-rate-limits", "threads",
-           "profile", "durability", "log-level", "version", "help")
+           "profile", "durability", "log-level", "chat", "route-selection", "api-id", "region", "account-id", "domain", "secure",
+           "throttle", "metrics", "access-log", "access-log-file", "debug-refusals", "version", "help")
 
 
 def run(*arguments, **more):
@@ -93,7 +94,7 @@ class Words(Case):
         with open(os.path.join(SOURCE, "chatroomd.ini"), encoding="utf-8") as file:
             text = re.sub(r"(?m)^# ([a-z-]+ = )", r"\1", file.read())
         text = text.replace("./chatroom-data", self.path("data")).replace("/run/chatroomd/chatroomd.sock", self.path("s"))
-        text = text.replace(":8080", ":0")
+        text = text.replace(":8080", ":0").replace("./chatroom-access.log", self.path("access"))
         with open(self.path("ini"), "w", encoding="utf-8") as file:
             file.write(text)
         server = self.start("--config", self.path("ini"))
@@ -191,6 +192,20 @@ class Refusals(Case):
             file.seek(8192)
             file.write(bytes(b ^ 0xff for b in pages))
         self.refused(7, self.path("data"), *FREE, "--data", self.path("data"))
+
+    def test_sections_with_their_line(self):
+        with open(self.path("ini"), "w", encoding="utf-8") as file:
+            file.write("memory = yes\n[route hello]\ntype = mock\nurl = http://x/\n")
+        self.refused(2, self.path("ini") + ":4: [route hello] url: is no key of type = mock", "--config", self.path("ini"))
+        with open(self.path("ini"), "w", encoding="utf-8") as file:
+            file.write("memory = yes\nlisten = 127.0.0.1:0\n[domain a/b]\n")
+        self.refused(2, self.path("ini") + ":3: [domain a/b]: needs a host", "--config", self.path("ini"))
+
+    def test_what_only_the_library_knows(self):
+        self.refused(2, "access-log: ", "--memory", *FREE, "--access-log", "$context.nonsense")
+        self.refused(4, "access-log-file: cannot write", "--memory", *FREE, "--access-log", "x", "--access-log-file",
+                     self.path("none/x"))
+        self.refused(2, "", "--memory", *FREE, "--chat", "no", "--route-selection", "$request.body..x")
 
 
 class Start(Case):
@@ -547,6 +562,128 @@ class Served(Case):
         self.assertEqual((status(server, "https://chat.example"), status(server, "https://evil.example")), (101, 403))
         server = self.start("--memory", *FREE, "--origin", "*")
         self.assertEqual((status(server, "https://evil.example"), status(server, "null")), (101, 101))
+
+
+class Gateway(Case):
+    """Sections of the file: what they make, and what is said of them."""
+    LISTEN = "listen = 127.0.0.1:0\nmemory = yes\nstage = prod\nno-rate-limits = yes\n"
+    MOCK = "[route hello]\ntype = mock\nbody = hi there\ntwo-way = yes\n"
+
+    def gateway(self, text, **more):
+        with open(self.path("ini"), "w", encoding="utf-8") as file:
+            file.write(self.LISTEN + text)
+        os.chmod(self.path("ini"), 0o600)
+        return self.start("--config", self.path("ini"), **more)
+
+    def with_management(self, text):
+        """With a listener for management: the server, and that listener's port."""
+        server = self.gateway(text, pattern=r"WebSocket at ws://127\.0\.0\.1:(\d+)/prod\n")
+        event, = [e for e in server.events() if e["event"] == "management"]
+        return server, int(event["address"].rsplit(":", 1)[1])
+
+    def talk(self, port, *messages, during=lambda: None):
+        async def go():
+            socket = await websockets.connect("ws://127.0.0.1:%d/prod" % port, open_timeout=10 * PATIENCE, compression=None)
+            answers = []
+            for message in messages:
+                await socket.send(message)
+                answers.append(await asyncio.wait_for(socket.recv(), 10 * PATIENCE))
+            result = await asyncio.get_running_loop().run_in_executor(None, during)
+            await socket.close()
+            return answers, result
+        return asyncio.run(go())
+
+    def test_a_route_answers_and_the_chat_is_away(self):
+        server = self.gateway(self.MOCK)
+        answers, _ = self.talk(server.port, '{"action":"hello"}', '{"action":"register","value":"ann"}')
+        self.assertEqual(answers[0], "hi there")
+        self.assertRegex(answers[1], r'^{"message": "Forbidden", "connectionId":"[^"]{16}", "requestId":"[^"]{16}"}$')
+        self.assertEqual([fetch(server.port, path)[0].status for path in ("/", "/health")], [404, 200])
+        route, = [e for e in server.events() if e["event"] == "route"]
+        self.assertEqual((route["level"], route["route"], route["type"], route["target"], route["two_way"]),
+                         ("info", "hello", "mock", "none", 1))
+        self.assertEqual(server.stop(), 0)
+
+    def test_routes_beside_the_chat(self):
+        server = self.gateway("chat = yes\n" + self.MOCK)
+        answers, _ = self.talk(server.port, '{"action":"hello"}', '{"action":"register","value":"ann"}')
+        self.assertEqual((answers[0], json.loads(answers[1])["type"]), ("hi there", "signup"))
+        self.assertEqual(fetch(server.port, "/")[0].status, 200)
+        self.assertEqual(server.stop(), 0)
+
+    def test_management_apart(self):
+        server, port = self.with_management(
+            self.MOCK + "[management]\nlisten = 127.0.0.1:0\napart = yes\nallow-unsigned-loopback = yes\n")
+        known = re.compile(r'"connection":"([^"]+)"')
+        warning, = [e for e in server.events() if e["event"] == "unsigned_management"]
+        self.assertEqual(warning["level"], "warn")
+
+        def ask():
+            server.log.seek(0)
+            path = "/prod/@connections/" + known.search(server.log.read().decode()).group(1)
+            return [fetch(at, path)[0].status for at in (port, server.port)]
+        self.assertEqual(self.talk(server.port, '{"action":"hello"}', during=ask)[1], [200, 404])
+        self.assertEqual(fetch(port, "/health")[0].status, 404)
+        self.assertEqual(server.stop(), 0)
+
+    def test_management_wants_signatures(self):
+        server, port = self.with_management(
+            "[management]\nlisten = 127.0.0.1:0\n[credential AKIDEXAMPLE000001]\nsecret = HUSH\n")
+        answer, body = fetch(port, "/prod/@connections/AAAAAAAAAAAAAAA=")
+        self.assertEqual((answer.status, answer.getheader("x-amzn-ErrorType")),
+                         (403, "MissingAuthenticationTokenException"))
+        self.assertEqual([e for e in server.events() if e["event"] in ("unsigned_management", "open_secret")], [])
+        self.assertNotIn("HUSH", json.dumps(server.events()))
+        self.assertEqual(server.stop(), 0)
+
+    def test_metrics_and_access_log(self):
+        server = self.gateway("metrics = /metrics\naccess-log = $context.routeKey $context.status\naccess-log-file = %s\n%s"
+                              % (self.path("access"), self.MOCK))
+        self.talk(server.port, '{"action":"hello"}')
+        self.assertRegex(fetch(server.port, "/metrics")[1].decode(), r"(?m)^chatroom_message_count_total\{[^}]*\} [1-9]")
+        self.assertEqual(server.stop(), 0)
+        with open(self.path("access"), encoding="utf-8") as file:
+            self.assertIn("hello 200\n", file.read())
+        self.assertEqual(os.stat(self.path("access")).st_mode & 0o7, 0)
+
+    def test_access_log_in_the_log(self):
+        server = self.gateway("access-log = $context.routeKey $context.status\n" + self.MOCK)
+        self.talk(server.port, '{"action":"hello"}')
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("hello 200", [e["line"] for e in server.events() if e["event"] == "access"])
+
+    def test_warnings(self):
+        server = self.gateway("chat = no\n")
+        self.assertEqual([e["level"] for e in server.events() if e["event"] == "no_routes"], ["warn"])
+        self.assertEqual(server.stop(), 0)
+        server = self.gateway("[route a]\ntype = mock\ntwo-way = yes\n")
+        self.assertEqual([e["route"] for e in server.events() if e["event"] == "nothing_to_send"], ["a"])
+        self.assertEqual(server.stop(), 0)
+        with open(self.path("open"), "w", encoding="utf-8") as file:
+            file.write(self.LISTEN + "[management]\n[credential AKIDEXAMPLE000001]\nsecret = HUSH\n")
+        os.chmod(self.path("open"), 0o644)
+        server = self.start("--config", self.path("open"))
+        self.assertEqual([e["file"] for e in server.events() if e["event"] == "open_secret"], [self.path("open")])
+        self.assertEqual(server.stop(), 0)
+
+    def test_aws_profile_has_the_quotas(self):
+        server = self.gateway("profile = aws\n" + self.MOCK.replace("hi there", "x" * 3000))
+        upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                   "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+        status = {path: fetch(server.port, path, headers=upgrade)[0].status
+                  for path in ("/prod", "/other", "/prod?" + "x" * 4090, "/prod?" + "x" * 4091)}
+        self.assertEqual(list(status.values()), [101, 403, 101, 414])
+
+        async def longest(size):
+            async with websockets.connect("ws://127.0.0.1:%d/prod" % server.port, open_timeout=10 * PATIENCE,
+                                          compression=None, max_size=None) as socket:
+                await socket.send('{"action":"hello","x":"%s"}' % ("x" * (size - 25)))
+                try:
+                    return len(await asyncio.wait_for(socket.recv(), 10 * PATIENCE))
+                except websockets.exceptions.ConnectionClosed as closed:
+                    return closed.rcvd.code if closed.rcvd else 1006
+        self.assertEqual([asyncio.run(longest(size)) for size in (32768, 32769)], [3000, 1009])
+        self.assertEqual(server.stop(), 0)
 
 
 if __name__ == "__main__":

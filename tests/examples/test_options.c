@@ -354,7 +354,7 @@ static void options__a_bad_value_in_the_file_is_refused_with_its_line(void **sta
     file_refused("mode = full\nnonsense = 1\n", "2: nonsense: is no option");
     file_refused("config = x\n", "1: config: is no option");
     file_refused("help = yes\n", "1: help: is no option");
-    file_refused("[server]\nmode = full\n", "2: mode: stands in a section; there are none in this file");
+    file_refused("[server]\nmode = full\n", "1: [server]: is no section");
     file_refused("mode = full\nmemory\n", "2: this line: is neither \"name = value\" nor a comment");
     file_refused("data = x\nmode = full\nmemory = yes\nstage = a\n",
                  "3: memory: contradicts data: the one keeps nothing, the other says where to keep it");
@@ -364,13 +364,15 @@ static void options__a_bad_value_in_the_file_is_refused_with_its_line(void **sta
 
 static void options__a_line_too_long_or_with_a_nul_is_refused(void **state)
 {
-    char text[1000] = "mode = full\ndata = ", sentence[256];
+    char text[5000] = "mode = full\ndata = ", sentence[256];
 
     (void)state;
     memset(text + strlen(text), 'x', sizeof text - strlen(text) - 1);
     file_refused(text, "2: this line: is too long, or holds a NUL");
     write_file("mode = full\nstage = a\0b\nmemory = yes\n", 37);
     snprintf(sentence, sizeof sentence, "%s:2: this line: is too long, or holds a NUL", path);
+    refused(WORDS("--config", path), sentence);
+    write_file("mode = full\nstage = a\0b", 23);
     refused(WORDS("--config", path), sentence);
 }
 
