@@ -124,10 +124,15 @@ class Invoke(Case):
         self.assert_message(peer.ask("f"), "Internal server error")
         peer.fence()
 
-    def test_the_exact_cause_is_told_to_whom_the_operator_wants_to_tell_it(self):
+    def test_the_exact_cause_is_in_the_log_and_something_of_it_where_the_operator_wants_it_told(self):
         functions = self.functions(f={"statusCode": 200, "surprise": 1})
-        peer = self.connect(self.gateway(self.route(functions, "f", "f"), debug_refusals="yes"))
-        self.assertIn("surprise", json.loads(peer.ask("f"))["detail"])
+        gateway = self.gateway(self.route(functions, "f", "f"), debug_refusals="yes")
+        told = json.loads(self.connect(gateway).ask("f"))
+        self.assertEqual((told["message"], bool(told["detail"])), ("Internal server error", True))
+        logged = gateway.events("integration_failed")
+        self.assertEqual(len(logged), 1)
+        self.assertIn(told["requestId"], logged[0].values())
+        self.assertIn("surprise", json.dumps(logged[0]))
 
 
 class Authorizers(Case):
