@@ -16,7 +16,6 @@
 #include <chatroom/backend/names_icu.h>
 #endif
 #include <chatroom/chatroom.h>
-#include <chatroom/management.h>
 
 #include <fcntl.h>
 #include <signal.h>

@@ -13,11 +13,16 @@
 
 #include <chatroom/base.h>
 #include <chatroom/chat.h>
+#include <chatroom/event.h>
 #include <chatroom/host.h>
 #include <chatroom/instance.h>
 #include <chatroom/json.h>
+#include <chatroom/management.h>
+#include <chatroom/model.h>
 #include <chatroom/names.h>
+#include <chatroom/policy.h>
 #include <chatroom/request.h>
 #include <chatroom/room.h>
+#include <chatroom/sigv4.h>
 
 #endif
