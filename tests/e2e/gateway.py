@@ -5,11 +5,8 @@ import json
 import os
 import re
 import shutil
-import ssl
-import subprocess
 import tempfile
 import threading
-import time
 import unittest
 
 import websockets

@@ -8,18 +8,20 @@ import socket
 import struct
 import sys
 import threading
+import time
 import unittest
 import urllib.error
 import urllib.request
 
+import boto3
 import botocore.auth
 import botocore.awsrequest
+import botocore.config
 import botocore.credentials
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from gateway import (ACCESS_KEY, FENCE, ID, SECRET, SECONDS, STAGE, UNKNOWN_ID, Answer, Case, Gateway, fail, mock, section)
-from harness import PATIENCE
-from rawws import BINARY, PING, TEXT, CONTINUATION, Raw, WebSocket, close_payload, frame, upgrade_request
+from gateway import (ACCESS_KEY, FENCE, ID, SECRET, SECONDS, STAGE, UNKNOWN_ID, Answer, Case, Peer, fail, mock, section)
+from rawws import CONTINUATION, PING, TEXT, Raw, WebSocket, frame, upgrade_request
 
 MANAGEMENT = section("management", allow_unsigned_loopback="yes")
 CREDENTIAL = section("credential " + ACCESS_KEY, secret=SECRET)
@@ -41,6 +43,12 @@ def call(gateway, method, path, body=None, headers={}, host=None):
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.headers, error.read()
+
+
+def stock_client(endpoint):
+    return boto3.session.Session().client(
+        "apigatewaymanagementapi", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET,
+        config=botocore.config.Config(retries={"max_attempts": 0}, proxies={}, read_timeout=SECONDS, connect_timeout=SECONDS))
 
 
 def manage(gateway, method, id, body=None, stage=STAGE):
@@ -159,7 +167,7 @@ class Routing(Case):
         message = '{"svc":"chat","op":"join","meta":{"room":"r1"},"n":7,"l":["x","y"]}'
         rows = (("$request.body.op", "join"), ("${request.body.op}", "join"), ("${request.body.svc}/${request.body.op}", "chat/join"),
                 ("${request.body.op}-${request.body.nope}", "join-"), ("$request.body.meta.room", "r1"), ("$request.body.n", "7"),
-                ("$request.body.l[1]", "y"), ("fixed", "fixed"))
+                ("$request.body.l", "[x, y]"), ("$request.body.l[1]", "y"), ("fixed", "fixed"))
         for expression, key in rows:
             peer = self.connect(self.keyed(expression, key, "$default"))
             peer.send(message)
@@ -337,7 +345,7 @@ class Frames(Case):
         self.assertEqual(manage(gateway, "POST", functions.wait("connect")[0].context["connectionId"], text)[0], 200)
         frames = []
         while not frames or not frames[-1][0]:
-            frames.append(raw.read_frame(raw_deadline(raw)))
+            frames.append(raw.read_frame(time.monotonic() + raw.timeout))
         self.assertEqual([opcode for _, opcode, _ in frames], [TEXT] + [CONTINUATION] * (len(frames) - 1))
         self.assertLessEqual(max(len(payload) for _, _, payload in frames), 32768)
         self.assertEqual(b"".join(payload for _, _, payload in frames), text)
@@ -363,11 +371,6 @@ class Frames(Case):
                 statuses.append(raw.response()[0])
         self.assertEqual(statuses[:3], [101, 101, 429])
         self.assertEqual(len(functions.calls), 2)
-
-
-def raw_deadline(raw):
-    import time
-    return time.monotonic() + raw.timeout
 
 
 class Events(Case):
@@ -617,6 +620,24 @@ class Management(Case):
             path = "/v1/@connections/" + context["connectionId"]
             self.assertEqual(call(gateway, "POST", path, b"x", host="chat.example")[0], 200)
             self.assertEqual(call(gateway, "POST", path, b"x")[0], 403)  # of another host it is the wrong stage
+
+    def test_the_callback_url_of_an_event_is_what_an_sdk_takes(self):
+        def post(event):
+            client = stock_client(event["requestContext"]["callbackUrl"])
+            client.post_to_connection(ConnectionId=event["requestContext"]["connectionId"], Data=b"from the handler")
+            return {"statusCode": 200, "body": "from the route"}
+        functions = self.functions(post=post)
+        with socket.create_server(("127.0.0.1", 0)) as reserved:
+            port = reserved.getsockname()[1]
+        gateway = self.gateway(section("management"), CREDENTIAL, section("domain localhost:%d" % port, key="v1"),
+                               self.route(functions, "post", "post", two_way="yes"), listen="127.0.0.1:%d" % port)
+        for url in (gateway.url, "ws://localhost:%d/v1" % gateway.port):
+            peer = Peer(self.loop, url)
+            self.addCleanup(peer.close)
+            peer.say("post")
+            self.assertEqual({peer.receive(), peer.receive()}, {"from the handler", "from the route"})
+        urls = [call.context["callbackUrl"] for call in functions.calls]
+        self.assertEqual(urls, ["http://127.0.0.1:%d/%s" % (gateway.port, STAGE), "http://localhost:%d/v1" % gateway.port])
 
     def metric(self, gateway, name, route=None):
         status, headers, body = call(gateway, "GET", "/metrics")

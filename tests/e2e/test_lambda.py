@@ -2,7 +2,7 @@
 import json
 import os
 import sys
-import threading
+import time
 import unittest
 
 import botocore.auth
@@ -11,8 +11,7 @@ import botocore.credentials
 import websockets
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from gateway import ACCESS_KEY, FENCE, SECONDS, SECRET, STAGE, Answer, Case, fail, mock, section
-from rawws import Raw, upgrade_request
+from gateway import ACCESS_KEY, FENCE, SECRET, STAGE, Answer, Case, Peer, fail, section
 from tls import Terminator
 
 CREDENTIAL = section("credential " + ACCESS_KEY, secret=SECRET)
@@ -100,7 +99,7 @@ class Invoke(Case):
         def handler(event):
             under_way.append(1)
             most.append(len(under_way))
-            threading.Event().wait(0.01)
+            time.sleep(0.01)  # long enough for another call to come, if one may
             under_way.pop()
             return {"statusCode": 200, "body": event["body"]}
         functions = self.functions(function=handler)
@@ -214,7 +213,6 @@ class Programs(Case):
         return terminator
 
     def join(self, front, path=""):
-        from gateway import Peer
         peer = Peer(self.loop, "wss://localhost:%d/%s%s" % (front.port, STAGE, path), ssl=front.client_context())
         self.addCleanup(peer.close)
         return peer
@@ -227,9 +225,9 @@ class Programs(Case):
     def test_a_chat_of_handlers_in_the_plain_style(self):
         front = self.front()
         functions = self.lambdas("handlers.js", NODE_EXTRA_CA_CERTS=front.certificate)
-        gateway = self.behind(front, self.route(functions, "$connect", "connect"), self.route(functions, "$disconnect", "disconnect"),
+        self.behind(front, self.route(functions, "$connect", "connect"), self.route(functions, "$disconnect", "disconnect"),
                               self.route(functions, "$default", "everybody"), self.route(functions, "count", "count", two_way="yes"),
-                              self.route(functions, "broken", "broken"), FENCE)
+                              self.route(functions, "broken", "broken"), self.route(functions, "mirror", "mirror", two_way="yes"), FENCE)
         with self.assertRaises(websockets.InvalidStatusCode) as caught:
             self.join(front, "?name=nobody")
         self.assertEqual(caught.exception.status_code, 403)
@@ -238,6 +236,7 @@ class Programs(Case):
         self.assertEqual((ann.receive(), ben.receive()), ("hello, all", "hello, all"))
         self.assertEqual(json.loads(ann.ask("count")), {"present": 2, "by": "count"})
         self.assert_message(ann.ask("broken"), "Internal server error")
+        self.assertEqual({ben.ask("mirror"), ben.receive()}, {'{"action": "mirror"}', "mirrored"})
         ben.close(4000, "good bye")
         self.assertEqual(ann.receive(), "left 4000")
         self.assertEqual(json.loads(ann.ask("count"))["present"], 1)
@@ -246,7 +245,7 @@ class Programs(Case):
     def test_the_functions_of_the_workshop_run_as_they_are(self):
         front = self.front()
         functions = self.lambdas("lab.js", NODE_EXTRA_CA_CERTS=front.certificate)
-        gateway = self.behind(front, self.route(functions, "$connect", "Connect"), self.route(functions, "$disconnect", "Disconnect"),
+        self.behind(front, self.route(functions, "$connect", "Connect"), self.route(functions, "$disconnect", "Disconnect"),
                               self.route(functions, "dispatch", "SendMessage", two_way="yes"), FENCE)
         ann, ben = self.join(front), self.join(front)
         said = {"message": "hello", "user": "no-rooms", "type": "client-message"}

@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ import botocore.exceptions
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from gateway import (ACCESS_KEY, FENCE, NODE, SECONDS, SECRET, STAGE, UNKNOWN_ID, Case, section, node_environment)
-from harness import PATIENCE, Server
+from harness import Server
 from rawws import WebSocket
 
 try:
@@ -346,7 +347,7 @@ class Raw(Case):
 
     def test_a_listener_apart_serves_nothing_else(self):
         functions = self.functions()
-        with socket_of_loopback() as reserved:
+        with socket.create_server(("127.0.0.1", 0)) as reserved:
             port = reserved.getsockname()[1]
         gateway = self.gateway(self.route(functions, "$connect", "connect"), FENCE,
                                section("management", listen="127.0.0.1:%d" % port, apart="yes", allow_unsigned_loopback="yes"))
@@ -357,11 +358,6 @@ class Raw(Case):
         gateway_apart = type("Apart", (), {"callback": "http://127.0.0.1:%d/%s" % (port, STAGE)})
         self.assertEqual(plain_post(gateway_apart, id, "x"), 200)
         self.assertEqual(peer.receive(), "x")
-
-
-def socket_of_loopback():
-    import socket
-    return socket.create_server(("127.0.0.1", 0))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """TLS in front of a server, as an operator has it: a certificate of its own, and octets handed on as they are."""
 import os
+import selectors
 import shutil
 import socket
 import ssl
@@ -85,7 +86,6 @@ class Terminator:
 
 def pump(inner, outer):
     """Hands octets on in both directions until either side ends."""
-    import selectors
     with selectors.DefaultSelector() as selector:
         selector.register(inner, selectors.EVENT_READ, outer)
         selector.register(outer, selectors.EVENT_READ, inner)

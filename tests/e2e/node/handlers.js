@@ -1,6 +1,7 @@
 // A chat of one room, in the style in which people write for Lambda. It knows who is there as long as it runs.
 'use strict';
 const AWS = require('aws-sdk');
+const { ApiGatewayManagementApiClient, PostToConnectionCommand } = require('@aws-sdk/client-apigatewaymanagementapi');
 
 const present = new Set();
 
@@ -38,6 +39,14 @@ exports.everybody = async (event) => {
 // A two-way route; in the older style, with a callback.
 exports.count = (event, context, callback) => {
   callback(null, { statusCode: 200, body: JSON.stringify({ present: present.size, by: context.functionName }) });
+};
+
+// Back to whom it came from, by the SDK of the third generation.
+exports.mirror = async ({ body, requestContext: { domainName, stage, connectionId } }) => {
+  const client = new ApiGatewayManagementApiClient({ endpoint: `https://${domainName}/${stage}` });
+  await client.send(new PostToConnectionCommand({ ConnectionId: connectionId, Data: body }));
+  client.destroy();
+  return { statusCode: 200, body: 'mirrored' };
 };
 
 exports.broken = async () => {
