@@ -241,8 +241,22 @@ bool cr_commit_again(chatroom_request *request)
     return true;
 }
 
+/* Its handler has too much to do, as when all who were there at a crash go at once: it is asked again. */
+static bool is_asked_again(const chatroom_request *request, int result)
+{
+    return request->info.event == CHATROOM_DISCONNECT && result == CHATROOM_EAGAIN && !request->c->stopping &&
+           !request->c->dying;
+}
+
 void cr_commit(chatroom_request *request, int result)
 {
+    if (is_asked_again(request, result)) {
+        cr_request_drop(request);
+        request->ticket.status = result;
+        request->connection->unended = true;
+        become_ready(request);
+        return;
+    }
     if (request->info.event == CHATROOM_DISCONNECT && result != CHATROOM_OK) {
         refuse(request, result); /* nobody hears of it, and the session ends all the same */
         result = CHATROOM_OK;

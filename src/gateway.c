@@ -254,11 +254,7 @@ static void hold(chatroom_connection *connection, enum chatroom_message_kind kin
 /* API Gateway's answer to a message without a route is "Forbidden". */
 static int select_route(chatroom_request *request, struct cr_route **ret_route, const char **ret_why)
 {
-    int result = cr_route_select(request, ret_route);
-
-    *ret_why = "";
-    if (result != CHATROOM_OK)
-        return result;
+    *ret_route = cr_route_select(request);
     *ret_why = "No route has the key that the message selects, and there is no $default.";
     if (!*ret_route)
         return CHATROOM_EACCES;

@@ -69,7 +69,7 @@ bool cr_query_octet(chatroom_span *encoded, char *ret_octet)
 
 bool cr_query_same(chatroom_span encoded, chatroom_span other)
 {
-    char a, b;
+    char a = 0, b = 0;
 
     for (;;) {
         bool more = cr_query_octet(&encoded, &a);

@@ -366,10 +366,51 @@ void chatroom_request_status(chatroom_request *request, uint16_t status)
     request->status = status;
 }
 
+/* Whether it is an element of a comma-separated list. */
+static bool lists(chatroom_span list, chatroom_span wanted)
+{
+    size_t from = 0;
+
+    for (size_t at = 0; at <= list.size; at++) {
+        size_t end = at;
+
+        if (at < list.size && list.bytes[at] != ',')
+            continue;
+        while (from < end && (list.bytes[from] == ' ' || list.bytes[from] == '\t'))
+            from++;
+        while (end > from && (list.bytes[end - 1] == ' ' || list.bytes[end - 1] == '\t'))
+            end--;
+        if (chatroom_span_equal(chatroom_bytes(list.bytes + from, end - from), wanted))
+            return true;
+        from = at + 1;
+    }
+    return false;
+}
+
+static bool is_offered(const struct chatroom_request_head *head, chatroom_span subprotocol)
+{
+    for (size_t i = 0; i < head->header_count; i++)
+        if (cr_same_word(head->headers[i].name, chatroom_str("sec-websocket-protocol")) &&
+            lists(head->headers[i].value, subprotocol))
+            return true;
+    return false;
+}
+
+/* A browser will end the connection: whoever wrote the handler wants to know why. */
+static void log_unoffered(const chatroom_request *request, chatroom_span subprotocol)
+{
+    const struct chatroom_log_field fields[] = {CHATROOM_TEXT("connection", request->info.connection_id),
+                                                CHATROOM_TEXT("subprotocol", subprotocol)};
+
+    cr_log(request->c, CHATROOM_LOG_WARN, "subprotocol_not_offered", fields, 2);
+}
+
 int chatroom_request_subprotocol(chatroom_request *request, chatroom_span subprotocol)
 {
     if (!cr_is_token(subprotocol))
         return CHATROOM_EINVAL;
+    if (request->info.head && !is_offered(request->info.head, subprotocol))
+        log_unoffered(request, subprotocol);
     request->subprotocol = cr_request_copy(request, subprotocol);
     return request->subprotocol.bytes ? CHATROOM_OK : CHATROOM_ENOMEM;
 }

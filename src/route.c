@@ -123,53 +123,37 @@ void cr_routes_free(chatroom *c)
 
 /* ---- selecting ---- */
 
-/* Bytes NULL: it selects nothing, as what is not JSON. */
-static int select_by_expression(chatroom_request *request, char *buffer, chatroom_span *ret_key)
+/* The usual case: a string as it stands in the message. False: it is not that. */
+static bool select_plain_member(chatroom_request *request, chatroom_span *ret_key)
 {
-    const chatroom *c = request->c;
-    int result = CHATROOM_EJSON;
-
-    *ret_key = chatroom_bytes(NULL, 0);
-    if (cr_request_is_json(request))
-        result = cr_expression_evaluate(c->selection, request->body, buffer, CR_ROUTE_KEY_MOST, ret_key);
-    return result == CHATROOM_ENOMEM ? result : CHATROOM_OK;
-}
-
-static int select_by_member(chatroom_request *request, chatroom_span *ret_key)
-{
-    const char *name = request->c->selection_field;
     struct chatroom_json_value value;
-    int result = chatroom_request_field(request, name, &value);
 
-    *ret_key = chatroom_bytes(NULL, 0);
-    if (result != CHATROOM_OK)
-        return CHATROOM_OK;
-    return chatroom_request_text(request, name, ret_key);
+    return request->c->selection_field &&
+           chatroom_request_field(request, request->c->selection_field, &value) == CHATROOM_OK &&
+           value.type == CHATROOM_JSON_STRING && !value.escaped &&
+           chatroom_json_text(&value, NULL, ret_key) == CHATROOM_OK;
 }
 
-static int select_key(chatroom_request *request, char *buffer, chatroom_span *ret_key)
+/* Empty: what is not JSON selects nothing, nor does what cannot be evaluated. */
+static chatroom_span select_key(chatroom_request *request, char *buffer)
 {
-    int result = CHATROOM_ETYPE;
+    chatroom_span key = {NULL, 0};
 
-    if (request->c->selection_field)
-        result = select_by_member(request, ret_key);
-    return result == CHATROOM_ETYPE ? select_by_expression(request, buffer, ret_key) : result;
+    if (!select_plain_member(request, &key) && cr_request_is_json(request))
+        (void)cr_expression_evaluate(request->c->selection, request->body, buffer, CR_ROUTE_KEY_MOST, &key);
+    return key;
 }
 
-int cr_route_select(chatroom_request *request, struct cr_route **ret_route)
+struct cr_route *cr_route_select(chatroom_request *request)
 {
-    const chatroom *c = request->c;
     char buffer[CR_ROUTE_KEY_MOST];
-    chatroom_span key;
-    int result = select_key(request, buffer, &key);
+    chatroom_span key = select_key(request, buffer);
+    struct cr_route *route = NULL;
 
-    if (result != CHATROOM_OK)
-        return result;
     /* A client does not get at $connect and its like by naming them. */
-    *ret_route = key.size > 0 && key.bytes[0] != '$' ? cr_route_find(c, key) : NULL;
-    if (!*ret_route)
-        *ret_route = c->on_default;
-    return CHATROOM_OK;
+    if (key.size > 0 && key.bytes[0] != '$')
+        route = cr_route_find(request->c, key);
+    return route ? route : request->c->on_default;
 }
 
 /* ---- limits ---- */

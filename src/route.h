@@ -11,11 +11,8 @@
 /* The route of that key, or NULL. */
 struct cr_route *cr_route_find(const chatroom *c, chatroom_span key);
 
-/*
- * The route of a message: the one that the selection expression names, else $default. NULL: there is none.
- * Errors: CHATROOM_ENOMEM.
- */
-int cr_route_select(chatroom_request *request, struct cr_route **ret_route);
+/* The route of a message: the one that the selection expression names, else $default. NULL: there is none. */
+struct cr_route *cr_route_select(chatroom_request *request);
 
 /* Whether an event may go to the route (may be NULL) once more now, by the throttles of stage and route. */
 bool cr_route_throttle(chatroom *c, struct cr_route *route);

@@ -22,6 +22,7 @@ size_t cr_parameter_find(chatroom_span query, const char *name, chatroom_span *r
     struct cr_parameter parameter;
     size_t count = 0;
 
+    *ret_value = chatroom_bytes(NULL, 0);
     while (cr_next_parameter(&query, &parameter))
         if (chatroom_span_equal(parameter.name, chatroom_str(name))) {
             *ret_value = parameter.value;

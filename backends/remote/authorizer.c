@@ -31,9 +31,13 @@ int chatroom_remote_authorizer_target(chatroom_remote *remote, const struct chat
                                       const char *const *sources, size_t source_count,
                                       chatroom_remote_target **ret_target, struct chatroom_error *error)
 {
+    struct chatroom_remote_lambda own;
     chatroom_remote_target *target;
-    int result = remote_function_new(remote, REMOTE_AUTHORIZER, options, &target, error);
+    int result;
 
+    if (!remote || !ret_target || !remote_take_options(&own, sizeof own, options))
+        return chatroom_error_set(error, CHATROOM_EINVAL, "The options of a function are not valid.");
+    result = remote_function_new(remote, REMOTE_AUTHORIZER, &own, &target, error);
     if (result)
         return result;
     result = keep_sources(target, sources, source_count, error);
@@ -41,7 +45,7 @@ int chatroom_remote_authorizer_target(chatroom_remote *remote, const struct chat
         remote_target_free(target);
         return result;
     }
-    return remote_function_add(target, options, ret_target, error);
+    return remote_function_add(target, &own, ret_target, error);
 }
 
 /* ---- its result ---- */

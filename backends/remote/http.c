@@ -110,18 +110,12 @@ static bool keep_all(chatroom_remote_target *target, const struct chatroom_remot
            keep_rules(target, options);
 }
 
-int chatroom_remote_http(chatroom_remote *remote, const struct chatroom_remote_http *options,
-                         chatroom_remote_target **ret_target, struct chatroom_error *error)
+static int make(chatroom_remote *remote, const struct chatroom_remote_http *options,
+                chatroom_remote_target **ret_target, struct chatroom_error *error)
 {
-    chatroom_remote_target *target;
+    chatroom_remote_target *target = remote_target_new(remote, REMOTE_HTTP);
     int result;
 
-    if (!remote || !options || !ret_target || options->size != sizeof *options)
-        return chatroom_error_set(error, CHATROOM_EINVAL, "The options of an HTTP target are not valid.");
-    result = check(options, error);
-    if (result)
-        return result;
-    target = remote_target_new(remote, REMOTE_HTTP);
     if (!target || !keep_all(target, options))
         result = chatroom_error_set(error, CHATROOM_ENOMEM, "There is not enough memory for a target.");
     else
@@ -131,6 +125,18 @@ int chatroom_remote_http(chatroom_remote *remote, const struct chatroom_remote_h
     else
         *ret_target = target;
     return result;
+}
+
+int chatroom_remote_http(chatroom_remote *remote, const struct chatroom_remote_http *options,
+                         chatroom_remote_target **ret_target, struct chatroom_error *error)
+{
+    struct chatroom_remote_http own;
+    int result;
+
+    if (!remote || !ret_target || !remote_take_options(&own, sizeof own, options))
+        return chatroom_error_set(error, CHATROOM_EINVAL, "The options of an HTTP target are not valid.");
+    result = check(&own, error);
+    return result ? result : make(remote, &own, ret_target, error);
 }
 
 /* ---- a call ---- */
@@ -222,23 +228,36 @@ static void take_own(const struct remote_call *call, struct chatroom_proxy_resul
     result->has_body = call->response.size > 0;
 }
 
-/* False: no rule fits. */
-static bool apply_rules(const struct remote_http_target *http, unsigned status, struct chatroom_proxy_result *result)
+/* The first that fits; "$default" fits when no other does. NULL: none. */
+static const struct remote_response_rule *rule_for(const struct remote_http_target *http, unsigned status)
 {
+    const struct remote_response_rule *otherwise = NULL;
+
     for (size_t i = 0; i < http->rule_count; i++) {
         const struct remote_response_rule *rule = &http->rules[i];
 
-        if (!remote_status_key_fits(rule->key, status))
-            continue;
-        if (rule->status > 0)
-            result->status = rule->status;
-        if (rule->body) {
-            result->body = chatroom_str(rule->body);
-            result->has_body = result->body.size > 0;
-        }
-        return true;
+        if (chatroom_span_equal(rule->key, chatroom_str("$default")))
+            otherwise = otherwise ? otherwise : rule;
+        else if (remote_status_key_fits(rule->key, status))
+            return rule;
     }
-    return http->rule_count == 0;
+    return otherwise;
+}
+
+/* False: no rule fits. */
+static bool apply_rules(const struct remote_http_target *http, unsigned status, struct chatroom_proxy_result *result)
+{
+    const struct remote_response_rule *rule = rule_for(http, status);
+
+    if (!rule)
+        return http->rule_count == 0;
+    if (rule->status > 0)
+        result->status = rule->status;
+    if (rule->body) {
+        result->body = chatroom_str(rule->body);
+        result->has_body = result->body.size > 0;
+    }
+    return true;
 }
 
 static void read_response(struct remote_call *call, struct remote_outcome *outcome)

@@ -94,8 +94,6 @@ int remote_function_new(chatroom_remote *remote, enum remote_target_kind kind,
     chatroom_remote_target *target;
     int result;
 
-    if (!remote || !options || !ret_target || options->size != sizeof *options)
-        return chatroom_error_set(error, CHATROOM_EINVAL, "The options of a function are not valid.");
     result = check(options, error);
     if (result)
         return result;
@@ -128,10 +126,14 @@ int remote_function_add(chatroom_remote_target *target, const struct chatroom_re
 int chatroom_remote_lambda(chatroom_remote *remote, const struct chatroom_remote_lambda *options,
                            chatroom_remote_target **ret_target, struct chatroom_error *error)
 {
+    struct chatroom_remote_lambda own;
     chatroom_remote_target *target;
-    int result = remote_function_new(remote, REMOTE_LAMBDA, options, &target, error);
+    int result;
 
-    return result ? result : remote_function_add(target, options, ret_target, error);
+    if (!remote || !ret_target || !remote_take_options(&own, sizeof own, options))
+        return chatroom_error_set(error, CHATROOM_EINVAL, "The options of a function are not valid.");
+    result = remote_function_new(remote, REMOTE_LAMBDA, &own, &target, error);
+    return result ? result : remote_function_add(target, &own, ret_target, error);
 }
 
 /* ---- a call ---- */

@@ -22,8 +22,6 @@ static void *default_resize(void *arg, void *memory, size_t old_size, size_t siz
 
 static int check(const struct chatroom_remote_options *options, struct chatroom_error *error)
 {
-    if (!options || options->size != sizeof *options)
-        return chatroom_error_set(error, CHATROOM_EINVAL, "The options of a remote are not valid.");
     if (options->calls == 0 || options->calls > COUNT_MOST || options->waiting > COUNT_MOST)
         return chatroom_error_set(error, CHATROOM_EINVAL, "A remote must allow 1 to 1,000,000 calls.");
     if (options->response_bytes == 0 || options->response_bytes > INT32_MAX)
@@ -52,8 +50,8 @@ static chatroom_remote *make(const struct chatroom_remote_options *options)
     return remote;
 }
 
-int chatroom_remote_new(const struct chatroom_remote_options *options, chatroom_remote **ret_remote,
-                        struct chatroom_error *error)
+static int open_with(const struct chatroom_remote_options *options, chatroom_remote **ret_remote,
+                     struct chatroom_error *error)
 {
     chatroom_remote *remote;
     int result = check(options, error);
@@ -75,6 +73,16 @@ int chatroom_remote_new(const struct chatroom_remote_options *options, chatroom_
     }
     *ret_remote = remote;
     return CHATROOM_OK;
+}
+
+int chatroom_remote_new(const struct chatroom_remote_options *options, chatroom_remote **ret_remote,
+                        struct chatroom_error *error)
+{
+    struct chatroom_remote_options own;
+
+    if (!ret_remote || !remote_take_options(&own, sizeof own, options))
+        return chatroom_error_set(error, CHATROOM_EINVAL, "The options of a remote are not valid.");
+    return open_with(&own, ret_remote, error);
 }
 
 void chatroom_remote_free(chatroom_remote *remote)

@@ -1,5 +1,18 @@
 #include "text.h"
 
+bool remote_take_options(void *own, size_t own_size, const void *options)
+{
+    size_t size = 0;
+
+    if (options)
+        memcpy(&size, options, sizeof size);
+    if (size < sizeof size)
+        return false;
+    memset(own, 0, own_size);
+    memcpy(own, options, size < own_size ? size : own_size);
+    return true;
+}
+
 void *remote_alloc(const struct chatroom_alloc *alloc, size_t size)
 {
     void *memory = alloc->resize(alloc->arg, NULL, 0, size);

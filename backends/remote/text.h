@@ -43,6 +43,14 @@ static inline chatroom_span remote_text_span(const struct remote_text *text)
     return chatroom_bytes(text->bytes, text->size);
 }
 
+/* ---- options ---- */
+
+/*
+ * Copies a struct that begins with its size, which an older or newer program may have set, into a zeroed one of ours.
+ * False: NULL, or no size.
+ */
+bool remote_take_options(void *own, size_t own_size, const void *options);
+
 /* ---- blocks ---- */
 
 /* Zeroed. NULL: out of memory. */

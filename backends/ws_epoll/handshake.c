@@ -55,17 +55,6 @@ static bool subprotocols_valid(const struct ws_head *head)
     return true;
 }
 
-bool ws_handshake_offers(const struct ws_head *head, chatroom_span subprotocol)
-{
-    chatroom_span list, one;
-
-    for (size_t n = 0; ws_head_field(head, "Sec-WebSocket-Protocol", n, &list); n++)
-        while (ws_list_next(&list, &one))
-            if (one.size > 0 && chatroom_span_equal(one, subprotocol))
-                return true;
-    return false;
-}
-
 struct ws_refusal ws_handshake_check(const struct ws_head *head, const struct ws_origins *origins)
 {
     chatroom_span version, key;

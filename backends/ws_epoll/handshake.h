@@ -24,9 +24,6 @@ struct ws_refusal ws_handshake_check(const struct ws_head *head, const struct ws
 /* Sec-WebSocket-Accept for that Sec-WebSocket-Key (RFC 6455, 4.2.2). */
 void ws_handshake_accept(chatroom_span key, char ret_accept[WS_ACCEPT_SIZE]);
 
-/* Did the client offer this subprotocol? */
-bool ws_handshake_offers(const struct ws_head *head, chatroom_span subprotocol);
-
 #define WS_UPGRADE_FIELDS "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 
 #endif

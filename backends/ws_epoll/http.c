@@ -204,18 +204,12 @@ static void open_socket(struct ws_loop *loop, struct ws_connection *c, const str
     ask_core(loop, c, head);
 }
 
-/* The line that names the subprotocol; none, unless the client offered just that. */
-static void subprotocol_line(const struct ws_loop *loop, const struct ws_held *held, chatroom_span subprotocol,
-                             char *ret_line, size_t size)
+/* The line that names the subprotocol, if it is one: nothing else may be copied into an answer. */
+static void subprotocol_line(chatroom_span subprotocol, char *ret_line, size_t size)
 {
-    struct ws_head head;
-
     ret_line[0] = '\0';
-    if (subprotocol.size == 0 || subprotocol.size > size / 2 || !ws_is_token(subprotocol) ||
-        ws_head_parse(chatroom_bytes(held->bytes, held->taken), loop->options->target_bytes, &head) ||
-        !ws_handshake_offers(&head, subprotocol))
-        return;
-    snprintf(ret_line, size, "Sec-WebSocket-Protocol: %.*s\r\n", (int)subprotocol.size, subprotocol.bytes);
+    if (subprotocol.size > 0 && subprotocol.size <= size / 2 && ws_is_token(subprotocol))
+        snprintf(ret_line, size, "Sec-WebSocket-Protocol: %.*s\r\n", (int)subprotocol.size, subprotocol.bytes);
 }
 
 static bool queue_101(struct ws_loop *loop, struct ws_connection *c, chatroom_span subprotocol)
@@ -224,7 +218,7 @@ static bool queue_101(struct ws_loop *loop, struct ws_connection *c, chatroom_sp
     int size;
 
     ws_date(loop->now.wall_ms, date);
-    subprotocol_line(loop, c->held, subprotocol, line, sizeof line);
+    subprotocol_line(subprotocol, line, sizeof line);
     size = snprintf(text, sizeof text,
                     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                     "Sec-WebSocket-Accept: %.*s\r\nDate: %s\r\n%s\r\n",

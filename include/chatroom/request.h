@@ -30,8 +30,11 @@ extern "C" {
 
 typedef struct chatroom_request chatroom_request;
 
-/* CHATROOM_OK, or an error of base.h: all effects are dropped and the client gets an error message (see
- * chatroom_set_refusal). */
+/*
+ * CHATROOM_OK, or an error of base.h: all effects are dropped and the client gets an error message (see
+ * chatroom_set_refusal). On $disconnect nobody is there to be told: EAGAIN asks for another call after a second, any
+ * other error ends the session as CHATROOM_OK does.
+ */
 typedef int chatroom_handler_fn(chatroom_request *request, void *arg);
 
 /* What a route may do beside answering its own connection, as bits. Anything else it asks for is EDENIED, and logged.
@@ -165,7 +168,7 @@ CHATROOM_API int chatroom_request_field(chatroom_request *request, const char *n
  */
 CHATROOM_API int chatroom_request_text(chatroom_request *request, const char *name, chatroom_span *ret_text);
 
-/* Memory that lives as long as the request. NULL: out of memory. */
+/* Memory that lives as long as the request; also of one that was deferred, until it is resumed. NULL: out of memory. */
 CHATROOM_API void *chatroom_request_memory(chatroom_request *request, size_t size);
 
 /* The instance. The time of the event is in chatroom_request_info(). */

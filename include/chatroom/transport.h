@@ -77,7 +77,7 @@ struct chatroom_request_head {
 /* The core's answer to an opening. */
 struct chatroom_answer {
     uint16_t status;           /* 101: the connection is open; else an HTTP status, and the connection is over */
-    chatroom_span subprotocol; /* 101: for Sec-WebSocket-Protocol, or empty */
+    chatroom_span subprotocol; /* 101: for Sec-WebSocket-Protocol if it is a token (RFC 9110, 5.6.2), or empty */
     chatroom_span error_type;  /* else: for x-amzn-ErrorType, or empty */
     chatroom_span body;        /* else: JSON */
 };

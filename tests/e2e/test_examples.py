@@ -2,10 +2,12 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 import websockets
 
@@ -34,6 +36,14 @@ class Size(unittest.TestCase):
     def test_readme_shows_it_as_it_is(self):
         with open(os.environ["TINYROOM_SOURCE"]) as source, open(os.environ["README"]) as readme:
             self.assertIn("```c\n" + source.read().split("*/\n", 1)[1] + "```\n", readme.read())
+
+    def test_embedding_shows_the_gateway_as_it_is(self):
+        with open(os.environ["GATEWAY_SOURCE"]) as source, open(os.environ["EMBEDDING"]) as page:
+            program, section = source.read(), page.read().split("## A gateway\n")[1].split("\n## ")[0]
+        shown = re.findall(r"```c\n(.*?)```", section, re.S)
+        self.assertGreater(len(shown), 2)
+        for snippet in shown:
+            self.assertIn(snippet, program)
 
 
 class Conversation:
@@ -72,6 +82,44 @@ class Tinyroom(unittest.IsolatedAsyncioTestCase):
                         self.assertEqual((await ann.hear())["message"], "hi")
                 finally:
                     server.finish()
+
+
+class Gateway(unittest.IsolatedAsyncioTestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Program("GATEWAY", "127.0.0.1:0").start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.finish()
+
+    def url(self, name):
+        return self.server.url + "production?name=" + name
+
+    async def test_who_says_no_name_is_refused(self):
+        for end in ("", "?name="):
+            with self.assertRaises(websockets.InvalidStatusCode) as caught:
+                await websockets.connect(self.server.url + "production" + end)
+            self.assertEqual(caught.exception.status_code, 401)
+
+    async def test_routes_do_what_they_may(self):
+        async with Conversation(self.url("ann")) as ann, Conversation(self.url("bob")) as bob:
+            await ann.say("whoami")
+            self.assertEqual((await ann.hear())["principalId"], "ann")
+            await ann.say("sneak")
+            self.assertIn("Internal server error", (await ann.hear())["message"])
+            await ann.say("shout")
+            self.assertEqual((await ann.hear())["message"], "Bad request body")
+            await ann.say("shout", text="hi")
+            for one in (ann, bob):
+                self.assertEqual((await one.hear())["text"], "hi")
+
+    async def test_counters_are_served(self):
+        def read():
+            with urllib.request.urlopen(self.server.url.replace("ws:", "http:") + "metrics", timeout=10 * PATIENCE) as answer:
+                return answer.read().decode()
+        text = await asyncio.get_running_loop().run_in_executor(None, read)
+        self.assertIn("chatroom_connections ", text)
 
 
 class Routes(unittest.IsolatedAsyncioTestCase):

@@ -727,6 +727,40 @@ static void instance__who_joins_on_connect_is_let_in_before_it_hears_anything(vo
 
 /* ---- stopping ---- */
 
+static int busy_twice(chatroom_request *request, void *arg)
+{
+    return ++*(int *)arg < 3 ? CHATROOM_EAGAIN : chatroom_request_delete_room(request, chatroom_str("den"));
+}
+
+static void instance__disconnect_is_asked_again_while_its_handler_has_too_much_to_do(void **state)
+{
+    int calls = 0;
+    struct world w;
+
+    (void)state;
+    prepare(&w, true);
+    make(&w);
+    assert_int_equal(chatroom_route(w.c, "join", join, NULL), CHATROOM_OK);
+    assert_int_equal(chatroom_route(w.c, "$disconnect", busy_twice, &calls), CHATROOM_OK);
+    start(&w);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"join\",\"value\":\"den\"}");
+    wire_close(w.wire, ann, 1000);
+    step(&w);
+    assert_int_equal(calls, 1);
+    assert_true(chatroom_room_exists(w.c, chatroom_str("den")));
+    pass(&w, 500);
+    assert_int_equal(calls, 1);
+    pass(&w, 501);
+    assert_int_equal(calls, 2);
+    pass(&w, 1001);
+    assert_int_equal(calls, 3);
+    assert_false(chatroom_room_exists(w.c, chatroom_str("den")));
+    pass(&w, 2000);
+    assert_int_equal(calls, 3);
+    end(&w);
+}
+
 static void instance__stop_closes_with_1001_and_every_disconnect_runs(void **state)
 {
     struct world w;
@@ -1350,6 +1384,7 @@ int main(void)
         cmocka_unit_test(instance__calls_that_come_too_late_are_told),
         cmocka_unit_test(instance__calls_from_the_last_outcomes_are_refused_and_leave_nothing),
         cmocka_unit_test(instance__who_joins_on_connect_is_let_in_before_it_hears_anything),
+        cmocka_unit_test(instance__disconnect_is_asked_again_while_its_handler_has_too_much_to_do),
         cmocka_unit_test(instance__stop_closes_with_1001_and_every_disconnect_runs),
         cmocka_unit_test(instance__stop_waits_for_a_deferred_answer_but_not_forever),
         cmocka_unit_test(instance__the_store_is_closed_before_the_transport_that_it_wakes),

@@ -2,15 +2,16 @@
  * remote.h: handlers elsewhere: a route's event goes to a function or an HTTP server, and what comes back is the
  * handler's result. On libcurl. In a library of its own: pkg-config chatroom-remote.
  *
- *     chatroom_remote_new -> targets -> chatroom_remote_attach -> chatroom_route(c, key, chatroom_remote_handler,
- * target)
+ *     chatroom_remote_new -> chatroom_remote_attach -> targets
+ *     chatroom_route(c, key, chatroom_remote_handler, target) -> chatroom_start
  *
  * A remote serves one instance, is driven by its loop, and waits for nothing: requests that call a target are deferred
  * (request.h), the later ones of their connection wait, everybody else goes on. Connections to targets are kept and
  * used again.
  *
- * Threads: the owner's. libcurl resolves names in a thread of its own when it was built so (Debian's is); one that was
- * built without resolves while everybody waits, unless the hosts are numeric. It takes its memory from malloc().
+ * Threads: the owner's. libcurl resolves names in a thread of its own when it was built so (Debian's is), and the end
+ * of a remote waits for one that is at it; one that was built without resolves while everybody waits, unless hosts are
+ * numeric. It takes its memory from malloc().
  *
  * What it never does: follow a redirect, use a proxy of the environment, speak anything but http and https, take a
  * certificate that it cannot verify, let a byte of a client end a header. A request on a kept connection that the other
@@ -142,7 +143,7 @@ struct chatroom_remote_mapping {
     const char *source;
 };
 
-/* What a status of the server means, the first that fits. */
+/* What a status of the server means: the first that fits, and "$default" when no other does. */
 struct chatroom_remote_response {
     const char *key;  /* "$default", "404", or three places between slashes, each a digit, \d or a dot: "/4\d\d/" */
     uint16_t status;  /* of the result; 0: the server's own */

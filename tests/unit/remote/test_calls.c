@@ -3,6 +3,7 @@
 
 #include "remote.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -346,6 +347,42 @@ static void calls__connections_are_used_again(void **state)
     end(round);
 }
 
+static void calls__idle_remote_wants_nothing(void **state)
+{
+    struct round *round = begin("200 OK", "", "{\"statusCode\":200,\"body\":\"hi\"}");
+    struct pollfd wait = {round->kit.remote->epoll, POLLIN, 0};
+
+    (void)state;
+    assert_true(remote_loop_deadline(round->kit.remote) == CHATROOM_NEVER);
+    assert_string_equal(kit_ask(&round->kit, round->client, hello), "hi");
+    kit_turn_for(&round->kit, 20);
+    assert_true(remote_loop_deadline(round->kit.remote) == CHATROOM_NEVER);
+    fake_free(round->fake); /* the kept connection is closed by the other side */
+    kit_turn_for(&round->kit, 20);
+    assert_int_equal(poll(&wait, 1, 0), 0);
+    assert_true(remote_loop_deadline(round->kit.remote) == CHATROOM_NEVER);
+    kit_close(&round->kit);
+    free(round);
+}
+
+/* A call that waits for its answer costs no steps. */
+static void calls__call_under_way_wants_its_time_out_alone(void **state)
+{
+    struct round *round = begin_with(hang, NULL, 5000);
+    struct pollfd wait = {round->kit.remote->epoll, POLLIN, 0};
+    uint64_t now;
+
+    (void)state;
+    wire_send(round->kit.wire, round->client, hello);
+    while (atomic_load(&round->fake->busy) < 1)
+        kit_turn(&round->kit);
+    kit_turn_for(&round->kit, 300); /* libcurl's own timers for a connection are over */
+    now = chatroom_host_now().mono_ns;
+    assert_int_equal(poll(&wait, 1, 0), 0);
+    assert_in_range(remote_loop_deadline(round->kit.remote), now + 1000000000, now + 5000000000);
+    end(round);
+}
+
 static bool once(struct fake *fake, const struct fake_request *request, void *arg)
 {
     (void)fake;
@@ -447,6 +484,27 @@ static void calls__no_more_than_allowed_are_under_way_and_wait(void **state)
     assert_int_equal(refused, 3);
     assert_int_equal(round->fake->busiest, 2);
     kit_assert_logged(&round->kit, "reason=too_many_calls");
+    end(round);
+}
+
+static void calls__limit_of_the_remote_is_for_all_targets(void **state)
+{
+    struct chatroom_remote_options options = CHATROOM_REMOTE_OPTIONS;
+    struct round *round = calloc(1, sizeof *round);
+
+    (void)state;
+    assert_non_null(round);
+    options.calls = 2;
+    round->fake = fake_new(slow, NULL);
+    kit_open(&round->kit, &options);
+    kit_route(&round->kit, "go", kit_lambda(&round->kit, round->fake->url));
+    kit_route(&round->kit, "on", kit_lambda(&round->kit, round->fake->url));
+    kit_start(&round->kit);
+    for (size_t i = 0; i < 6; i++)
+        wire_send(round->kit.wire, kit_client(&round->kit), i < 3 ? hello : "{\"action\":\"on\"}");
+    for (size_t i = 0; i < 6; i++)
+        assert_string_equal(kit_hear(&round->kit, i), "slow");
+    assert_int_equal(round->fake->busiest, 2);
     end(round);
 }
 
@@ -746,8 +804,11 @@ int main(void)
         cmocka_unit_test(calls__proxy_of_the_environment_is_ignored),
         cmocka_unit_test(calls__result_that_is_just_small_enough_is_taken),
         cmocka_unit_test(calls__connections_are_used_again),
+        cmocka_unit_test(calls__idle_remote_wants_nothing),
+        cmocka_unit_test(calls__call_under_way_wants_its_time_out_alone),
         cmocka_unit_test(calls__connection_that_the_server_closed_meanwhile_is_not_missed),
         cmocka_unit_test(calls__no_more_than_allowed_are_under_way_and_wait),
+        cmocka_unit_test(calls__limit_of_the_remote_is_for_all_targets),
         cmocka_unit_test(calls__slow_target_does_not_hold_up_another),
         cmocka_unit_test(calls__end_of_the_instance_ends_every_call),
         cmocka_unit_test(calls__disconnect_is_tried_again_and_no_more_than_allowed),

@@ -223,6 +223,22 @@ static void http__responses_are_chosen_by_status(void **state)
     end(round);
 }
 
+static void http__default_response_is_for_what_no_other_fits(void **state)
+{
+    static const struct chatroom_remote_response responses[] = {{"$default", 0, "whatever"}, {"/5../", 0, "broken"}};
+    struct chatroom_remote_http options = CHATROOM_REMOTE_HTTP;
+    struct round *round;
+
+    (void)state;
+    options.responses = responses;
+    options.response_count = sizeof responses / sizeof *responses;
+    round = begin_message(options);
+    assert_string_equal(kit_ask(&round->kit, round->client, hello), "whatever");
+    round->status = "503 Service Unavailable";
+    assert_string_equal(kit_ask(&round->kit, round->client, hello), "broken");
+    end(round);
+}
+
 static void http__connect_is_answered_with_the_servers_status(void **state)
 {
     static const struct chatroom_remote_mapping mappings[] = {
@@ -298,6 +314,7 @@ int main(void)
         cmocka_unit_test(http__empty_body_sends_nothing),
         cmocka_unit_test(http__body_that_is_not_utf8_is_an_internal_error),
         cmocka_unit_test(http__responses_are_chosen_by_status),
+        cmocka_unit_test(http__default_response_is_for_what_no_other_fits),
         cmocka_unit_test(http__connect_is_answered_with_the_servers_status),
         cmocka_unit_test(http__missing_variable_is_an_internal_error),
         cmocka_unit_test(mock__says_always_the_same),

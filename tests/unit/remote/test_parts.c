@@ -383,6 +383,27 @@ static void targets__options_are_checked(void **state)
     assert_int_equal(heap.blocks, 0);
 }
 
+static void targets__options_of_an_older_program_are_taken(void **state)
+{
+    struct chatroom_remote_options options = CHATROOM_REMOTE_OPTIONS;
+    struct chatroom_remote_lambda lambda = CHATROOM_REMOTE_LAMBDA;
+    struct chatroom_error error = {0, ""};
+    chatroom_remote_target *target;
+    chatroom_remote *remote;
+
+    (void)state;
+    options.alloc = &alloc;
+    assert_int_equal(chatroom_remote_new(&options, &remote, &error), CHATROOM_OK);
+    lambda.size = offsetof(struct chatroom_remote_lambda, qualifier);
+    lambda.endpoint = "http://127.0.0.1:9";
+    lambda.function = "f";
+    lambda.qualifier = "${not looked at";
+    lambda.limits.retries = 11;
+    assert_int_equal(chatroom_remote_lambda(remote, &lambda, &target, &error), CHATROOM_OK);
+    chatroom_remote_free(remote);
+    assert_int_equal(heap.blocks, 0);
+}
+
 /* F20: each allocation of making a remote and its targets fails in turn. */
 static void targets__memory_that_runs_out_leaves_nothing(void **state)
 {
@@ -448,6 +469,7 @@ int main(void)
         cmocka_unit_test(source__name_that_stands_twice_gives_nothing),
         cmocka_unit_test(mapping__destinations_are_checked),
         cmocka_unit_test(targets__options_are_checked),
+        cmocka_unit_test(targets__options_of_an_older_program_are_taken),
         cmocka_unit_test(targets__memory_that_runs_out_leaves_nothing),
     };
 
