@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import tempfile
 import threading
 import unittest
@@ -51,7 +52,7 @@ def fail(message, kind="Error"):
 class Functions:
     """The Lambda Invoke API. handlers: name -> what is answered, or what makes it of the event. Records every call."""
 
-    def __init__(self, **handlers):
+    def __init__(self, port=0, **handlers):
         self.handlers = handlers
         self.calls = []
         self.changed = threading.Condition()
@@ -77,12 +78,18 @@ class Functions:
         class Web(http.server.ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 128
+            kept = []  # one class for each object
+
+            def process_request(self, request, address):
+                self.kept.append(request)
+                super().process_request(request, address)
 
             def handle_error(self, *unused):
                 """The gateway may hang up on a call that took too long."""
 
-        self.server = Web(("127.0.0.1", 0), Handler)
-        self.endpoint = "http://127.0.0.1:%d" % self.server.server_address[1]
+        self.server = Web(("127.0.0.1", port), Handler)
+        self.port = self.server.server_address[1]
+        self.endpoint = "http://127.0.0.1:%d" % self.port
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
 
@@ -105,9 +112,16 @@ class Functions:
             return self.of(name)
 
     def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        """Ends also the connections that are kept. A second call has no effect."""
+        if self.thread.is_alive():
+            self.server.shutdown()
+            self.server.server_close()
+            self.thread.join()
+        for one in self.server.kept:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has ended by itself
 
 
 # ---- INI ----------------------------------------------------------------------------------------------------------------

@@ -151,6 +151,51 @@ class Connecting(Case):
         self.assertEqual(self.refused(strict, "/more"), 403)
 
 
+    def test_AGW_41_a_client_that_vanished_while_it_was_connecting_disconnects(self):
+        let = threading.Event()
+
+        def connect(event):
+            let.wait(SECONDS)
+            return {"statusCode": 200 if event.get("queryStringParameters") else 403}
+        functions = self.functions(connect=connect)
+        gateway = self.gateway(self.route(functions, "$connect", "connect"), self.route(functions, "$disconnect", "disconnect"))
+        for path in ("", "?let=in"):
+            with Raw(gateway.address) as raw:
+                raw.write(upgrade_request("/%s%s" % (STAGE, path)))
+                functions.wait("connect", len(functions.of("connect")) + 1)
+        let.set()
+        context = functions.wait("disconnect")[0].context
+        self.assertEqual((context["connectionId"], context["disconnectStatusCode"]),
+                         (functions.of("connect")[1].context["connectionId"], 1006))
+        self.assertEqual(gateway.stop(), 0)
+        self.assertEqual(len(functions.of("disconnect")), 1)
+
+    def test_a_message_that_comes_before_the_answer_is_for_later(self):
+        let = threading.Event()
+        functions = self.functions(connect=lambda event: let.wait(SECONDS) and ECHO)
+        gateway = self.gateway(self.route(functions, "$connect", "connect"), FENCE)
+        with Raw(gateway.address) as raw:
+            raw.write(upgrade_request("/" + STAGE) + frame(TEXT, b'{"action":"fence"}'))
+            functions.wait("connect")
+            let.set()
+            self.assertEqual(raw.response()[0], 101)
+            while len(raw.buffer) < 7:
+                self.assertTrue(raw.fill(time.monotonic() + raw.timeout))
+            self.assertEqual(bytes(raw.buffer), b"\x81\x05fence")
+
+    def test_a_head_of_any_octets_makes_a_json_event(self):
+        functions = self.functions()
+        gateway = self.gateway(self.route(functions, "$connect", "connect"), FENCE)
+        with Raw(gateway.address) as raw:
+            raw.write(upgrade_request("/%s?%s" % (STAGE, "q=%00%ff%22%0a&\\=%zz&=&&a=b=c"), extra=["X-Odd: \xff\xe9\"\\", "X-Long: " + "x" * 6000]))
+            self.assertEqual(raw.response()[0], 101)
+        event = functions.wait("connect")[0].event
+        self.assertEqual(event["headers"]["X-Odd"], "\ufffd\ufffd\"\\")
+        self.assertEqual(len(event["headers"]["X-Long"]), 6000)
+        self.assertEqual(event["queryStringParameters"]["a"], "b=c")
+        self.assertEqual(event["queryStringParameters"]["q"], "\0\ufffd\"\n")
+
+
 class Routing(Case):
     def keyed(self, expression, *keys, **options):
         """A gateway on which each route answers with its key."""
@@ -294,6 +339,33 @@ class Answers(Case):
             peer.send(text)
         self.assertEqual([peer.receive() for _ in texts], texts)
         self.assertEqual([call.event["body"] for call in functions.calls], texts)
+
+
+    def test_the_disconnect_comes_after_the_messages_that_were_sent_before(self):
+        def slow(event):
+            time.sleep(0.05)
+            return ECHO
+        functions = self.functions(f=slow)
+        gateway = self.gateway(self.route(functions, "$default", "f"), self.route(functions, "$disconnect", "disconnect"))
+        peer = self.connect(gateway)
+        for n in range(5):
+            peer.send(str(n))
+        peer.close()
+        functions.wait("disconnect")
+        self.assertEqual([call.event.get("body") for call in functions.calls], ["0", "1", "2", "3", "4", None])
+
+    def test_the_end_waits_for_functions_no_longer_than_it_must(self):
+        let = threading.Event()
+        functions = self.functions(f=lambda event: let.wait(SECONDS) and ECHO)
+        gateway = self.gateway(self.route(functions, "f", "f", two_way="yes"), self.route(functions, "$disconnect", "disconnect"))
+        peer = self.connect(gateway)
+        peer.say("f")
+        functions.wait("f")
+        try:
+            self.assertEqual(gateway.stop(30), 0)
+        finally:
+            let.set()
+        self.assertEqual(peer.closed()[0], 1001)
 
 
 class Frames(Case):

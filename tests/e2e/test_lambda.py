@@ -114,11 +114,28 @@ class Invoke(Case):
                 self.assertEqual(json.loads(peer.receive())["action"], "ab"[n % 2])
         self.assertEqual((len(most), max(most)), (32, 1))
 
+    def test_a_result_that_is_too_long_is_malformed_and_one_that_fits_arrives(self):
+        functions = self.functions(long={"statusCode": 200, "body": "x" * 5000}, fits={"statusCode": 200, "body": "x" * 3000})
+        peer = self.connect(self.gateway(self.route(functions, "long", "long", two_way="yes"), self.route(functions, "fits", "fits", two_way="yes"),
+                                         section("remote", response_bytes=4096), FENCE))
+        self.assert_message(peer.ask("long"), "Internal server error")
+        self.assertEqual(peer.ask("fits"), "x" * 3000)
+        peer.fence()
+
+    def test_functions_that_come_back_are_found_again(self):
+        first = self.functions(f={"statusCode": 200, "body": "first"})
+        peer = self.connect(self.gateway(self.route(first, "f", "f", two_way="yes"), FENCE))
+        self.assertEqual(peer.ask("f"), "first")
+        first.close()
+        self.assert_message(peer.ask("f"), "Internal server error")
+        second = self.functions(port=first.port, f={"statusCode": 200, "body": "second"})
+        self.assertEqual(peer.ask("f"), "second")
+        self.assertEqual(len(second.calls), 1)
+
     def test_an_endpoint_that_is_not_there_is_an_internal_error(self):
         functions = self.functions()
         gone = functions.endpoint
         functions.close()
-        functions.close = lambda: None
         peer = self.connect(self.gateway(section("route f", type="lambda", endpoint=gone, function="f"), FENCE))
         self.assert_message(peer.ask("f"), "Internal server error")
         peer.fence()
