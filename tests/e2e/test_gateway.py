@@ -354,18 +354,34 @@ class Answers(Case):
         functions.wait("disconnect")
         self.assertEqual([call.event.get("body") for call in functions.calls], ["0", "1", "2", "3", "4", None])
 
-    def test_the_end_waits_for_functions_no_longer_than_it_must(self):
+    def stop_while_a_function_is_called(self, end):
+        """end(let, stopping): what happens while the server is stopping. The client, whose answer was not there yet."""
         let = threading.Event()
-        functions = self.functions(f=lambda event: let.wait(SECONDS) and ECHO)
-        gateway = self.gateway(self.route(functions, "f", "f", two_way="yes"), self.route(functions, "$disconnect", "disconnect"))
-        peer = self.connect(gateway)
+        functions = self.functions(f=lambda event: let.wait(SECONDS * 2) and {"statusCode": 200, "body": "last words"})
+        gateway = self.gateway(self.route(functions, "f", "f", two_way="yes"), FENCE)
+        peer, idle = self.connect(gateway), self.connect(gateway)
         peer.say("f")
         functions.wait("f")
+        statuses = []
+        stopping = threading.Thread(target=lambda: statuses.append(gateway.stop(30)))
+        stopping.start()
         try:
-            self.assertEqual(gateway.stop(30), 0)
+            self.assertEqual(idle.closed()[0], 1001)
+            end(let, stopping)
         finally:
             let.set()
-        self.assertEqual(peer.closed()[0], 1001)
+            stopping.join()
+        self.assertEqual(statuses, [0])
+        return peer
+
+    def test_the_end_waits_for_a_function_and_sends_what_it_answers(self):
+        peer = self.stop_while_a_function_is_called(lambda let, stopping: let.set())
+        self.assertEqual(peer.receive(), "last words")
+        self.assertEqual(peer.closed(), (1001, "Going away"))
+
+    def test_the_end_waits_for_a_function_that_does_not_answer_only_so_long(self):
+        peer = self.stop_while_a_function_is_called(lambda let, stopping: stopping.join(SECONDS * 2))
+        self.assertEqual(peer.closed()[0], 1006)
 
 
 class Frames(Case):
@@ -441,8 +457,8 @@ class Frames(Case):
             with Raw(gateway.address) as raw:
                 raw.write(upgrade_request("/" + STAGE))
                 statuses.append(raw.response()[0])
-        self.assertEqual(statuses[:3], [101, 101, 429])
-        self.assertEqual(len(functions.calls), 2)
+        self.assertEqual(statuses[:2], [101, 101])
+        self.assertEqual(len(functions.calls), statuses.count(101))
 
 
 class Events(Case):
@@ -613,12 +629,13 @@ class Authorization(Case):
         key = "k" * 20
         gateway = self.gateway(section("api-keys", source="header"), section("api-key ann", value=key, throttle="1/1"), FENCE)
         self.connect(gateway, extra_headers={"x-api-key": key})
-        statuses = set()
+        statuses = []
         while 429 not in statuses:
+            self.assertLess(len(statuses), 1000)
             with Raw(gateway.address) as raw:
                 raw.write(upgrade_request("/" + STAGE, extra=["x-api-key: " + key]))
-                statuses.add(raw.response()[0])
-        self.assertLessEqual(statuses, {101, 429})
+                statuses.append(raw.response()[0])
+        self.assertLessEqual(set(statuses), {101, 429})
 
     def test_AGW_54_a_route_that_is_asked_too_often_says_so(self):
         functions = self.functions()
