@@ -121,7 +121,7 @@ static bool is_mapping_key(const char *key)
     return strlen(key) <= CR_PATH_MOST;
 }
 
-static bool is_host(const char *text)
+bool cr_api_is_host(const char *text)
 {
     size_t size = strlen(text);
 
@@ -135,7 +135,7 @@ int chatroom_map_domain(chatroom *c, const char *name, const char *key)
 {
     struct cr_domain *domain;
 
-    if (c->started || !name || !key || !is_host(name) || !is_mapping_key(key))
+    if (c->started || !name || !key || !cr_api_is_host(name) || !is_mapping_key(key))
         return CHATROOM_EINVAL;
     if (find_domain(c, chatroom_str(name)))
         return CHATROOM_EEXIST;

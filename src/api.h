@@ -7,6 +7,9 @@
 
 #include "core.h"
 
+/* Whether that can stand for a host in URLs, and in a session's record. */
+bool cr_api_is_host(const char *text);
+
 /* Copies what the configuration says. Errors: ENOMEM. */
 int cr_api_init(chatroom *c, const struct chatroom_config *config);
 void cr_api_fini(chatroom *c);
@@ -22,7 +25,7 @@ struct cr_place {
 /* False: that URL is not of this API. */
 bool cr_api_place(const chatroom *c, const struct chatroom_request_head *head, struct cr_place *ret_place);
 
-/* The value of the only header of that name,, which is given in lower case; empty: there is none, or several. */
+/* The value of the only header of that name, which is given in lower case; empty: there is none, or several. */
 chatroom_span cr_api_header(const struct chatroom_request_head *head, const char *name);
 
 #endif

@@ -203,19 +203,26 @@ int chatroom_disconnect(chatroom *c, chatroom_span connection_id, uint16_t code,
 
 /* ---- get ---- */
 
-int cr_call_get(const chatroom *c, chatroom_span connection_id, struct chatroom_connection_info *ret_info)
+/* A transport with threads may have looked at the clock a little later than the host. */
+static int64_t last_active_ms(const chatroom *c, const chatroom_connection *connection)
 {
     const struct chatroom_transport_ops *ops = c->transport.ops;
+    uint64_t at_ns = ops->active_at ? ops->active_at(c->transport.self, connection->peer) : 0;
+
+    if (at_ns == 0)
+        return connection->connected_at_ms;
+    return at_ns < c->now.mono_ns ? c->now.wall_ms - (int64_t)((c->now.mono_ns - at_ns) / 1000000) : c->now.wall_ms;
+}
+
+int cr_call_get(const chatroom *c, chatroom_span connection_id, struct chatroom_connection_info *ret_info)
+{
     const chatroom_connection *connection = find_open(c, connection_id);
-    uint64_t active_ns;
 
     if (!connection)
         return CHATROOM_EGONE;
-    active_ns = ops->active_at ? ops->active_at(c->transport.self, connection->peer) : 0;
     *ret_info = (struct chatroom_connection_info){
         .connected_at_ms = connection->connected_at_ms,
-        .last_active_ms = active_ns > 0 ? c->now.wall_ms - (int64_t)((c->now.mono_ns - active_ns) / 1000000)
-                                        : connection->connected_at_ms,
+        .last_active_ms = last_active_ms(c, connection),
         .source_ip = cr_connection_source(connection),
         .user_agent = cr_connection_agent(connection),
     };

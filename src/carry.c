@@ -155,6 +155,7 @@ static void carry_out(chatroom_request *request, struct cr_effect *effect)
 void cr_carry_out(chatroom_request *request)
 {
     struct cr_effect *effect = request->effects;
+    uint64_t messages = request->c->counters.messages;
 
     request->effects = NULL;
     request->effects_end = &request->effects;
@@ -162,6 +163,8 @@ void cr_carry_out(chatroom_request *request)
         carry_out(request, effect);
         cr_effect_release(request->c, effect);
     }
+    if (request->route)
+        request->route->counters.messages += request->c->counters.messages - messages;
     if (request->wordless)
         cr_connection_close(request->connection, 1013, chatroom_str("Try again later"));
 }

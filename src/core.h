@@ -96,6 +96,12 @@ struct cr_chunk {
     _Alignas(16) char bytes[];
 };
 
+/* Facts that a connection had before, which a handler may still read. */
+struct cr_lent {
+    struct cr_lent *next;
+    struct cr_facts *facts;
+};
+
 #define CR_MEMBERS 24  /* of a message, found in one scan; the rest are looked up */
 #define CR_ARENA   544 /* enough for an ordinary request */
 
@@ -142,12 +148,13 @@ struct chatroom_request {
     uint16_t authorizer_status;
     bool asked, authorized;   /* its integration was asked, and its authorizer: the figures above are there */
     const struct cr_key *key; /* that let it in; NULL: none was needed */
-    size_t held_bytes;                                    /* counted by the instance */
+    size_t held_bytes;        /* counted by the instance */
     chatroom_span body;
     struct cr_chunk *chunks;
     char *free, *end; /* of the arena or the newest chunk */
     struct cr_effect *effects, **effects_end;
     bool changes_session; /* rooms or name */
+    struct cr_lent *lent; /* let go of at its end */
     const char *refusal_code, *refusal_sentence;
     uint16_t status; /* CONNECT; what an integration answered */
     chatroom_span subprotocol, usage_key;
@@ -300,10 +307,10 @@ struct chatroom {
     struct cr_bucket throttle;                                /* of the stage */
     struct cr_key *keys;                                      /* keys.h */
     struct cr_signer *signers;                                /* signers.h */
-    struct cr_access *access; /* access_log.h; NULL: there is no log */
+    struct cr_access *access;                                 /* access_log.h; NULL: there is no log */
     chatroom_access_fn *write_access;
     void *write_access_arg;
-    struct cr_management *management;                         /* management.h; NULL: nothing is answered */
+    struct cr_management *management; /* management.h; NULL: nothing is answered */
     bool key_required;
     enum chatroom_api_key_source key_source;
     struct chatroom_counters counters;

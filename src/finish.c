@@ -7,10 +7,11 @@
 
 static int finish_connect(chatroom_request *request, const struct chatroom_proxy_result *result)
 {
-    if (result->status < 200 || result->status > 299) {
-        chatroom_request_status(request, result->status >= 300 ? result->status : 502);
+    uint16_t status = result->status >= 200 && result->status <= 599 ? result->status : 502;
+
+    chatroom_request_status(request, status);
+    if (status > 299)
         return CHATROOM_EREFUSED;
-    }
     return result->subprotocol.size > 0 ? chatroom_request_subprotocol(request, result->subprotocol) : CHATROOM_OK;
 }
 

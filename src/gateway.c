@@ -79,7 +79,8 @@ static void ask_connect(chatroom_request *request)
     uint16_t status = cr_keys_admit(c, request);
 
     if (status > 0) {
-        reject_connect(request, status, CHATROOM_EACCES, "The API key is missing, unknown or used up.");
+        reject_connect(request, status, status == 429 ? CHATROOM_ELIMIT : CHATROOM_EACCES,
+                       "The API key is missing, unknown or used up.");
         return;
     }
     if (c->on_connect)
@@ -88,20 +89,38 @@ static void ask_connect(chatroom_request *request)
 }
 
 /* What went wrong with it is not the client's business; what it says of the client is. */
+static uint16_t authorizer_status(const chatroom_request *request, int result)
+{
+    if (result == CHATROOM_OK)
+        return 200;
+    if (request->status >= 300 && request->status <= 599)
+        return request->status;
+    switch (result) {
+    case CHATROOM_ETIMEDOUT:
+    case CHATROOM_EFAILED:
+        return 500;
+    case CHATROOM_EAGAIN:
+    case CHATROOM_ECLOSED:
+    case CHATROOM_ENOMEM:
+        return 503;
+    default:
+        return 403;
+    }
+}
+
 static void authorized(chatroom_request *request, int result)
 {
-    bool told = request->status >= 300;
+    uint16_t status = authorizer_status(request, result);
 
     request->route = NULL;
     request->authorized = true;
     request->authorizer_ms = (uint32_t)((request->c->now.mono_ns - request->asked_ns) / 1000000);
-    request->authorizer_status = result == CHATROOM_OK ? 200 : told ? request->status : 403;
+    request->authorizer_status = status;
+    request->status = 0; /* that was the authorizer's */
     if (result == CHATROOM_OK)
         ask_connect(request);
-    else if (result == CHATROOM_ETIMEDOUT || result == CHATROOM_EFAILED)
-        reject_connect(request, told ? request->status : 500, result, "The authorizer failed.");
     else
-        reject_connect(request, told ? request->status : 0, result, "The authorizer refused.");
+        reject_connect(request, status, result, status < 500 ? "The authorizer refused." : "The authorizer failed.");
 }
 
 static void start_connect(chatroom_request *request, const struct chatroom_request_head *head, bool ours)
@@ -194,6 +213,8 @@ static void refuse(chatroom_connection *connection, int result)
     chatroom *c = cr_chatroom_of(connection);
     chatroom_request *request;
 
+    c->counters.messages++;
+    c->counters.client_errors++;
     if (!cr_bucket_take(&connection->activity->errors, c->now.mono_ns, 1, second_ns, 1))
         return;
     request = cr_request_new(c, connection, CHATROOM_MESSAGE);
@@ -297,6 +318,8 @@ static void start(chatroom_connection *connection, enum chatroom_message_kind ki
     cr_chatroom_of(connection)->held_bytes += message.size;
     cr_chatroom_of(connection)->counters.messages++;
     result = select_route(request, &route, &why);
+    if (route)
+        route->counters.messages++;
     if (result != CHATROOM_OK)
         reject(request, result, why);
     else if (is_valid(request, route))

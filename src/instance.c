@@ -61,6 +61,8 @@ static int check(const struct chatroom_config *config, struct chatroom_error *er
     if (config->stage && !is_word(config->stage, STAGE_MOST))
         return chatroom_error_set(error, CHATROOM_EINVAL,
                                   "A stage has 1 to 128 letters, digits, hyphens and underscores.");
+    if (config->domain && !cr_api_is_host(config->domain))
+        return chatroom_error_set(error, CHATROOM_EINVAL, "A domain is the name of a host, of at most 261 bytes.");
     if (config->per_second > 0 && config->burst == 0)
         return chatroom_error_set(error, CHATROOM_EINVAL, "A rate needs a burst: nothing would get through.");
     if (limits->message_bytes == 0 || limits->history_entries == 0 || limits->history_pages == 0 ||

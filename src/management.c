@@ -15,6 +15,16 @@ enum { BODY_MOST = 131072, TARGET_SHOWN = 256, MESSAGE_MOST = CR_EXPLANATION_MOS
 
 /* ---- configuring ---- */
 
+void cr_management_free(chatroom *c)
+{
+    struct cr_management *m = c->management;
+
+    if (m && m->metrics_path)
+        cr_free(&c->alloc, m->metrics_path, strlen(m->metrics_path) + 1);
+    cr_free(&c->alloc, m, sizeof *m);
+    c->management = NULL;
+}
+
 int chatroom_manage(chatroom *c, const struct chatroom_management_options *given)
 {
     struct chatroom_management_options options = CHATROOM_MANAGEMENT_OPTIONS;
@@ -32,18 +42,10 @@ int chatroom_manage(chatroom *c, const struct chatroom_management_options *given
     m->unsigned_loopback = options.unsigned_loopback;
     m->per_second = options.per_second;
     m->burst = options.burst > 0 ? options.burst : options.per_second;
-    if (options.metrics_path && !(m->metrics_path = cr_copy(&c->alloc, chatroom_str(options.metrics_path))))
-        return CHATROOM_ENOMEM;
-    return CHATROOM_OK;
-}
-
-void cr_management_free(chatroom *c)
-{
-    struct cr_management *m = c->management;
-
-    if (m && m->metrics_path)
-        cr_free(&c->alloc, m->metrics_path, strlen(m->metrics_path) + 1);
-    cr_free(&c->alloc, m, sizeof *m);
+    if (!options.metrics_path || (m->metrics_path = cr_copy(&c->alloc, chatroom_str(options.metrics_path))))
+        return CHATROOM_OK;
+    cr_management_free(c);
+    return CHATROOM_ENOMEM;
 }
 
 /* ---- where a request goes ---- */
@@ -314,7 +316,7 @@ static bool may(const struct reply *r, const struct cr_signer *signer)
     return false;
 }
 
-/* A body that was not read cannot be verified; that it is too long is no secret. */
+/* A body that was not read cannot be verified: such a request is let through to hear that, and no more. */
 static bool is_allowed(const struct reply *r)
 {
     const struct chatroom_http_request *request = r->request;
@@ -353,10 +355,6 @@ static void post(const struct reply *r)
 {
     int result;
 
-    if (r->request->cut) {
-        fail_with(r, 413, "PayloadTooLargeException", "The payload is larger than 131072 bytes.");
-        return;
-    }
     if (!chatroom_utf8_valid(r->request->body)) {
         fail_with(r, 400, "BadRequestException", "The payload is not valid UTF-8.");
         return;
@@ -447,7 +445,9 @@ static void manage_connection(const struct reply *r)
 
     if (!is_allowed(r))
         return;
-    if (!verb)
+    if (r->request->cut)
+        fail_with(r, 413, "PayloadTooLargeException", "The payload is larger than 131072 bytes.");
+    else if (!verb)
         fail_no_method(r);
     else if (!cr_id_is_valid(id))
         fail(r, 400, "BadRequestException", (struct words){{chatroom_str("Invalid connectionId: "), id}});

@@ -83,6 +83,27 @@ chatroom_request *cr_request_new(chatroom *c, chatroom_connection *connection, e
     return request;
 }
 
+/* What it is, and what is known of it so far; nothing that it asked for. */
+static void inherit(chatroom_request *request, const chatroom_request *from)
+{
+    struct chatroom_request_info *info = &request->info;
+
+    info->route_key = from->info.route_key;
+    info->two_way = from->info.two_way;
+    info->time_ms = from->info.time_ms;
+    info->kind = from->info.kind;
+    info->close_code = from->info.close_code;
+    info->close_reason = from->info.close_reason;
+    info->cause = from->info.cause;
+    request->route = from->route;
+    request->begun_ns = from->begun_ns;
+    request->asked_ns = from->asked_ns;
+    request->authorized = from->authorized;
+    request->authorizer_ms = from->authorizer_ms;
+    request->authorizer_status = from->authorizer_status;
+    request->key = from->key;
+}
+
 chatroom_request *cr_request_stand_in(chatroom_request *request)
 {
     chatroom_connection *connection = request->connection;
@@ -93,10 +114,7 @@ chatroom_request *cr_request_stand_in(chatroom_request *request)
         return NULL;
     memcpy(other->request_id, request->request_id, CR_ID_SIZE);
     describe(other, connection);
-    other->info.route_key = request->info.route_key;
-    other->info.time_ms = request->info.time_ms;
-    other->route = request->route;
-    other->asked_ns = request->asked_ns;
+    inherit(other, request);
     while (*link != request)
         link = &(*link)->next;
     *link = other;
@@ -119,6 +137,8 @@ void cr_request_free(chatroom_request *request)
 
     cr_request_drop(request);
     request->c->held_bytes -= request->held_bytes;
+    for (const struct cr_lent *lent = request->lent; lent; lent = lent->next)
+        cr_facts_put(request->c, lent->facts);
     while (chunk) {
         struct cr_chunk *next = chunk->next;
 
@@ -336,6 +356,7 @@ int chatroom_request_authorize(chatroom_request *request, chatroom_span object)
     chatroom_connection *connection = request->connection;
     struct chatroom_json_value value;
     struct cr_facts *facts;
+    struct cr_lent *lent;
     size_t count;
     int result;
 
@@ -344,10 +365,14 @@ int chatroom_request_authorize(chatroom_request *request, chatroom_span object)
     if (object.size > CR_AUTHORIZER_MOST || chatroom_json_scan(object, &value, NULL, 0, &count) != CHATROOM_OK ||
         value.type != CHATROOM_JSON_OBJECT)
         return CHATROOM_EINVAL;
+    lent = chatroom_request_memory(request, sizeof *lent);
+    if (!lent)
+        return CHATROOM_ENOMEM;
     result = cr_facts_get(c, request->info.domain_name, request->info.domain_path, object, &facts);
     if (result != CHATROOM_OK)
         return result;
-    cr_facts_put(c, connection->facts);
+    *lent = (struct cr_lent){.next = request->lent, .facts = connection->facts};
+    request->lent = lent;
     connection->facts = facts;
     describe_facts(request, facts);
     return CHATROOM_OK;

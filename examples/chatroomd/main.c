@@ -319,29 +319,42 @@ static void say_local(const struct server *s, const char *path)
            path, s->options.stage);
 }
 
-static void say_address(struct server *s, const char *address)
+static bool is_local(const char *address)
 {
-    if (strncmp(address, "unix:", 5) == 0) {
+    return strncmp(address, "unix:", 5) == 0;
+}
+
+static void say_sockets(const struct server *s, const char *address)
+{
+    if (is_local(address)) {
         say_local(s, address + 5);
         return;
     }
     if (s->options.chat)
         printf("Page at http://%s/\n", address);
     printf("WebSocket at ws://%s/%s\n", address, s->options.stage);
-    if (!is_loopback(address))
-        warn_plain(s, address);
 }
 
-/* Where plain requests alone are served. */
 static void say_management(struct server *s, const char *address)
 {
     const struct chatroom_log_field field = CHATROOM_TEXT("address", chatroom_str(address));
-    bool local = strncmp(address, "unix:", 5) == 0;
 
-    printf(local ? "Management API at %s, /%s/@connections\n" : "Management API at http://%s/%s/@connections\n",
-           address, s->options.stage);
+    printf("Management API at %s%s%s/%s/@connections\n", is_local(address) ? "" : "http://", address,
+           is_local(address) ? ", " : "", s->options.stage);
     log_event(&s->log, CHATROOM_LOG_INFO, "management", &field, 1);
-    if (!local && !is_loopback(address))
+}
+
+/* The listeners of management come after the others, which serve it as well unless it is apart. */
+static void say_address(struct server *s, size_t number, const char *address)
+{
+    const struct gateway_management *m = GATEWAY_FIRST(&s->options.gateway, management, GATEWAY_MANAGEMENT);
+    bool own = number >= s->options.listen.count;
+
+    if (!own)
+        say_sockets(s, address);
+    if (m && (own || !m->apart))
+        say_management(s, address);
+    if (!is_local(address) && !is_loopback(address))
         warn_plain(s, address);
 }
 
@@ -353,10 +366,7 @@ static void say_start(struct server *s)
     say_store(s);
     say_names();
     for (size_t i = 0; chatroom_ws_epoll_address(&s->transport, i, address, sizeof address) == CHATROOM_OK; i++)
-        if (i < s->options.listen.count)
-            say_address(s, address);
-        else
-            say_management(s, address);
+        say_address(s, i, address);
     integrations_say(&s->options, &s->log);
     fflush(stdout);
 }

@@ -5,25 +5,28 @@
  *
  * "POST /2015-03-31/functions/chat/invocations" calls what FOLDER/chat.js exports as handler, with the event in the body, and
  * answers as Lambda does. Functions keep what is in their memory between calls, and may run at the same time: one process
- * serves them all. For this machine alone, since it asks nobody for a signature.
+ * serves them all. For programs of this machine alone, since it asks nobody for a signature; web pages are refused.
  */
+const fs = require("fs");
 const http = require("http");
 const path = require("path");
 const { pathToFileURL } = require("url");
 
 const folder = path.resolve(process.argv[2] ?? ".");
 const port = Number(process.argv[3] ?? 9001);
+const EVENT_BYTES = 6291456; /* as Lambda has it */
 
-/* "chat", "chat:live", or an ARN that ends like them. */
-function nameOf(url) {
+/* The file of "chat", "chat:live", or an ARN that ends like them; null if there is none. */
+function fileOf(url) {
     const found = /^\/2015-03-31\/functions\/([^/]+)\/invocations(\?|$)/.exec(url);
     const words = found ? decodeURIComponent(found[1]).split(":") : [];
     const name = words.length > 2 ? words[words.indexOf("function") + 1] : words[0];
-    return /^[A-Za-z0-9_-]{1,64}$/.test(name ?? "") ? name : null;
+    const file = /^[A-Za-z0-9_-]{1,64}$/.test(name ?? "") ? path.join(folder, name + ".js") : null;
+    return file && fs.existsSync(file) ? file : null;
 }
 
-async function load(name) {
-    const module = await import(pathToFileURL(path.join(folder, name + ".js")));
+async function load(file) {
+    const module = await import(pathToFileURL(file));
     return module.handler ?? module.default.handler;
 }
 
@@ -41,13 +44,21 @@ function answer(response, status, body, headers = {}) {
 }
 
 async function invoke(request, response) {
-    const name = nameOf(request.url);
-    if (request.method !== "POST" || !name)
+    const file = fileOf(request.url);
+    if (request.method !== "POST" || !file)
         return answer(response, 404, { Message: "No such function" }, { "x-amzn-ErrorType": "ResourceNotFoundException" });
+    if (request.headers.origin)
+        return answer(response, 403, { Message: "Not for web pages" }, { "x-amzn-ErrorType": "AccessDeniedException" });
     const pieces = [];
-    for await (const piece of request) pieces.push(piece);
+    let size = 0;
+    for await (const piece of request) {
+        size += piece.length;
+        if (size > EVENT_BYTES)
+            return answer(response, 413, { Message: "Too large" }, { "x-amzn-ErrorType": "RequestTooLargeException" });
+        pieces.push(piece);
+    }
     try {
-        const handler = await load(name);
+        const handler = await load(file);
         answer(response, 200, await call(handler, JSON.parse(Buffer.concat(pieces).toString())));
     } catch (error) {
         console.error(error);

@@ -77,7 +77,7 @@ struct chatroom_config {
     const char *api_id;     /* NULL: "chatroom". All of these borrowed for the call */
     const char *region;     /* NULL: "us-east-1" */
     const char *account_id; /* NULL: "000000000000" */
-    const char *domain;     /* domain_name of every event; NULL: the host that the client asked for */
+    const char *domain;     /* domain_name of every event, 1 to 261 bytes; NULL: the host that the client asked for */
     bool secure;            /* clients come by TLS: the callback URL is https */
     const struct chatroom_variable *stage_variables; /* copied */
     size_t stage_variable_count;

@@ -83,9 +83,9 @@ CHATROOM_API int chatroom_route_with(chatroom *c, const char *key, chatroom_hand
 
 /*
  * Asks authorize, with the CONNECT event, before $connect, whether there is such a route or not. It lets the connection
- * on with CHATROOM_OK, perhaps after chatroom_request_authorize(); any error refuses it, with 403 or what
- * chatroom_request_status() says. It may defer, for timeout_ms at most (0: limits.handler_timeout_ms). Before
- * chatroom_start() only. Errors: EINVAL.
+ * on with CHATROOM_OK, perhaps after chatroom_request_authorize(); any error refuses it, with what
+ * chatroom_request_status() says, or else 403; 500 for EFAILED and ETIMEDOUT, 503 for EAGAIN, ECLOSED and ENOMEM. It
+ * may defer, for timeout_ms at most (0: limits.handler_timeout_ms). Before chatroom_start() only. Errors: EINVAL.
  */
 CHATROOM_API int chatroom_authorizer(chatroom *c, chatroom_handler_fn *authorize, void *arg, unsigned timeout_ms);
 

@@ -577,9 +577,10 @@ class Gateway(Case):
 
     def with_management(self, text):
         """With a listener for management: the server, and that listener's port."""
-        server = self.gateway(text, pattern=r"WebSocket at ws://127\.0\.0\.1:(\d+)/prod\n")
-        event, = [e for e in server.events() if e["event"] == "management"]
-        return server, int(event["address"].rsplit(":", 1)[1])
+        server = self.gateway(text, pattern=r"(?s)WebSocket at ws://127\.0\.0\.1:(\d+)/prod\n.*Management API at http://127")
+        events = [e for e in server.events() if e["event"] == "management"]
+        self.assertEqual(len(events), 1 if "apart" in text else 2)
+        return server, int(events[-1]["address"].rsplit(":", 1)[1])
 
     def talk(self, port, *messages, during=lambda: None):
         async def go():

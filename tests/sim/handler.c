@@ -122,19 +122,24 @@ static int name_session(chatroom_request *request, const struct session *s, size
     return chatroom_request_set_name(request, chatroom_str(name));
 }
 
-static int put_off(struct world *w, chatroom_request *request, const struct session *s, size_t n)
+static void defer(struct world *w, chatroom_request *request, struct deferred deferred)
 {
-    uint64_t wait = rnd_below(&w->random, 20) == 0 ? 40000 : rnd_below(&w->random, 400);
-
     if (w->deferred_count == w->deferred_capacity) {
         w->deferred_capacity = w->deferred_capacity ? w->deferred_capacity * 2 : 16;
         w->deferred = realloc(w->deferred, w->deferred_capacity * sizeof *w->deferred);
         if (!w->deferred)
             abort();
     }
-    w->deferred[w->deferred_count++] =
-        (struct deferred){.request = request, .due_ms = world_ms(w) + wait, .serial = s->serial, .message = n};
+    deferred.request = request;
+    w->deferred[w->deferred_count++] = deferred;
     chatroom_request_defer(request);
+}
+
+static int put_off(struct world *w, chatroom_request *request, const struct session *s, size_t n)
+{
+    uint64_t wait = rnd_below(&w->random, 20) == 0 ? 40000 : rnd_below(&w->random, 400);
+
+    defer(w, request, (struct deferred){.due_ms = world_ms(w) + wait, .serial = s->serial, .message = n});
     return CHATROOM_OK;
 }
 
@@ -224,6 +229,20 @@ static int perform(struct world *w, chatroom_request *request, struct session *s
     return m->paged ? CHATROOM_OK : mark(request, n, *at, ".");
 }
 
+static chatroom_span authorization_of(const struct session *s, char buffer[32])
+{
+    snprintf(buffer, 32, "{\"serial\":%u}", s->serial);
+    return chatroom_str(buffer);
+}
+
+static void check_authorization(struct world *w, const struct chatroom_request_info *info, const struct session *s)
+{
+    char text[32];
+
+    if (w->options.authorizer && !chatroom_span_equal(info->authorizer, authorization_of(s, text)))
+        broken(w, "an event of session %u does not know what its authorizer left", s->serial);
+}
+
 static int on_script(chatroom_request *request, void *arg)
 {
     struct world *w = arg;
@@ -239,6 +258,7 @@ static int on_script(chatroom_request *request, void *arg)
         return result;
     if (!s || n == 0 || n >= s->count)
         broken(w, "a message that nobody sent");
+    check_authorization(w, info, s);
     m = &s->messages[n];
     if (n <= s->last_started)
         broken(w, "message %zu of session %u was handled after message %zu", n, s->serial, s->last_started);
@@ -265,10 +285,8 @@ static int resume(chatroom_request *request, void *arg)
 /* ---- coming and going ---- */
 
 /* The target is "/dev?SERIAL.SCRIPT". */
-static int on_connect(chatroom_request *request, void *arg)
+static struct session *session_of_target(struct world *w, const struct chatroom_request_info *info)
 {
-    struct world *w = arg;
-    const struct chatroom_request_info *info = chatroom_request_info(request);
     char target[96] = {0}, *dot;
     struct session *s = NULL;
     unsigned serial;
@@ -279,6 +297,40 @@ static int on_connect(chatroom_request *request, void *arg)
         s = w->sessions[serial];
     if (!s || strcmp(dot + 1, s->connect_script) != 0)
         broken(w, "a connection that nobody opened");
+    return s;
+}
+
+static int judge(chatroom_request *request, void *arg)
+{
+    struct world *w = arg;
+    const struct session *s = session_of_target(w, chatroom_request_info(request));
+    char text[32];
+
+    if (s->serial % 11 == 10 && !w->calm)
+        return chatroom_request_refuse(request, "judged", "No.");
+    return chatroom_request_authorize(request, authorization_of(s, text));
+}
+
+static int on_authorize(chatroom_request *request, void *arg)
+{
+    struct world *w = arg;
+    const struct session *s = session_of_target(w, chatroom_request_info(request));
+
+    if (w->calm || rnd_below(&w->authorizer_random, 2))
+        return judge(request, arg);
+    defer(w, request,
+          (struct deferred){
+              .due_ms = world_ms(w) + rnd_below(&w->authorizer_random, 300), .serial = s->serial, .authorizes = true});
+    return CHATROOM_OK;
+}
+
+static int on_connect(chatroom_request *request, void *arg)
+{
+    struct world *w = arg;
+    const struct chatroom_request_info *info = chatroom_request_info(request);
+    struct session *s = session_of_target(w, info);
+
+    check_authorization(w, info, s);
     memcpy(s->id, info->connection_id.bytes, sizeof s->id);
     s->has_id = true;
     memcpy(s->messages[0].request_id, info->request_id.bytes, sizeof s->id);
@@ -313,6 +365,7 @@ static int on_disconnect(chatroom_request *request, void *arg)
 
     if (!s)
         broken(w, "$disconnect of a connection that nobody opened");
+    check_authorization(w, info, s);
     trace(w, "$disconnect %u cause %d", s->serial, info->cause);
     if (s->disconnects++ > sim_disk_full_answers(w->disk))
         broken(w, "$disconnect of session %u ran %u times in one process", s->serial, s->disconnects);
@@ -383,12 +436,16 @@ static void write_refusal(void *arg, const struct chatroom_refusal *refusal, str
 
 void handlers_bind(struct world *w)
 {
+    struct chatroom_route_options run = CHATROOM_ROUTE_OPTIONS;
     int result = chatroom_route(w->c, "$connect", on_connect, w);
 
+    run.timeout_ms = w->options.authorizer ? 250 : 0;
     if (result == CHATROOM_OK)
         result = chatroom_route(w->c, "$disconnect", on_disconnect, w);
     if (result == CHATROOM_OK)
-        result = chatroom_route(w->c, "run", on_script, w);
+        result = chatroom_route_with(w->c, "run", on_script, w, &run);
+    if (result == CHATROOM_OK && w->options.authorizer)
+        result = chatroom_authorizer(w->c, on_authorize, w, 200);
     if (result != CHATROOM_OK)
         broken(w, "routes cannot be bound: %d", result);
     chatroom_set_entry(w->c, write_entry, w);
@@ -397,6 +454,8 @@ void handlers_bind(struct world *w)
 
 static chatroom_handler_fn *handler_of(const struct world *w, const struct deferred *d)
 {
+    if (d->authorizes)
+        return judge;
     if (d->message > 0)
         return resume;
     return w->sessions[d->serial]->disconnects > 0 ? say_goodbye : resume;

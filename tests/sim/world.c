@@ -339,6 +339,8 @@ void world_run(struct world *w)
     w->random = rnd_new(w->seed, 2);
     w->heap_random = rnd_new(w->seed, 3);
     w->wire_random = rnd_new(w->seed, 4);
+    w->authorizer_random = rnd_new(w->seed, 8);
+    w->options.authorizer = rnd_below(&w->authorizer_random, 3) == 0;
     w->ids = rnd_new(w->seed, 5);
     w->now = (struct chatroom_now){1000000000, 1795467901000};
     w->disk = sim_disk_new(rnd_new(w->seed, 6));

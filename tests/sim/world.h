@@ -68,7 +68,8 @@ struct deferred {
     chatroom_request *request;
     uint64_t due_ms;
     unsigned serial;
-    size_t message; /* 0: $connect or $disconnect */
+    size_t message;  /* 0: $connect or $disconnect */
+    bool authorizes; /* it is the authorizer */
     bool resumed;
 };
 
@@ -78,6 +79,7 @@ struct options {
     unsigned die, stop, oom; /* chances in 1000 a tick */
     unsigned wire_faults;
     bool groups;
+    bool authorizer; /* who comes is judged, and "run" has a time-out of its own */
     struct sim_faults faults;
     struct chatroom_limits limits;
 };
@@ -87,7 +89,7 @@ struct world {
     bool trace;
     uint64_t hash;
     struct options options;
-    struct rnd random, heap_random, wire_random, ids;
+    struct rnd random, heap_random, wire_random, authorizer_random, ids;
     struct chatroom_now now;
     unsigned tick, life;
     bool went_back; /* the wall clock */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* In front of every block, so that a wrong old_size shows. */
 struct head {
@@ -34,6 +35,8 @@ static void *heap_resize(void *arg, void *memory, size_t old_size, size_t size)
     }
     if (size == 0) {
         heap->blocks -= head != NULL;
+        if (head)
+            memset(head->bytes, 0xa5, head->size); /* who still reads it sees that it is gone */
         free(head);
         return NULL;
     }
