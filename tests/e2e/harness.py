@@ -27,9 +27,11 @@ class Server:
         self.pattern = re.compile(pattern)
         self.log = tempfile.TemporaryFile("w+b")
         self.process = None
+        self.environment = None  # the test's own
 
     def start(self):
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log)
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log,
+                                        env=self.environment)
         deadline = time.monotonic() + START_SECONDS
         text = b""
         while time.monotonic() < deadline:

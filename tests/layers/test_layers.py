@@ -1,9 +1,10 @@
-"""The two checks notice: each rule is broken once, in a small tree that keeps them all."""
+"""The checks notice: each rule is broken once, in a small tree that keeps them all."""
 import pathlib
 import subprocess
 import tempfile
 import unittest
 
+import agw
 import includes
 import symbols
 
@@ -106,6 +107,28 @@ class Includes(unittest.TestCase):
                 with self.subTest(file=name, include=form % include):
                     found = self.check({name: TREE.get(name, '') + form % include})
                     self.assertTrue(any(text.startswith(name + ': ') for text in found), found)
+
+
+class Checklist(unittest.TestCase):
+    LIST = ''.join('| AGW-%02d | words |\n' % item for item in range(1, 67))
+    IN_C = ''.join('static void AGW_%02d_words(void **state)\n{\n}\n' % item for item in range(1, 34))
+    IN_PYTHON = 'class Case:\n' + ''.join('    def test_AGW_%02d_words(self):\n        pass\n' % item for item in range(34, 67))
+
+    def check(self, listed, in_c, in_python):
+        with tempfile.TemporaryDirectory() as root:
+            plant(root, {'docs/api-gateway.md': listed, 'tests/unit/test_a.c': in_c, 'tests/e2e/test_b.py': in_python})
+            return [complaint[:6] for complaint in agw.check(root)]
+
+    def test_whole_list_passes(self):
+        self.assertEqual(self.check(self.LIST, self.IN_C, self.IN_PYTHON), [])
+
+    def test_each_hole_is_noticed(self):
+        for item in (1, 33):
+            self.assertEqual(self.check(self.LIST, self.IN_C.replace('AGW_%02d' % item, 'words'), self.IN_PYTHON), ['AGW-%02d' % item])
+        for item in (34, 66):
+            self.assertEqual(self.check(self.LIST, self.IN_C, self.IN_PYTHON.replace('def test_AGW_%02d' % item, '# AGW_%02d' % item)), ['AGW-%02d' % item])
+        self.assertEqual(self.check(self.LIST.replace('| AGW-07 |', '| AGW 7 |'), self.IN_C, self.IN_PYTHON), ['AGW-07'])
+        self.assertEqual(self.check(self.LIST + '| AGW-67 | words |\n', self.IN_C, self.IN_PYTHON), ['AGW-67', 'AGW-67'])
 
 
 class Symbols(unittest.TestCase):

@@ -1,0 +1,5 @@
+'use strict';
+
+exports.function = async () => {
+  throw new Error('This handler is broken.');
+};
