@@ -647,6 +647,25 @@ static void throttle__beyond_it_a_call_is_429_with_when_to_try_again(void **stat
     gate_end(&g);
 }
 
+static void throttle__strangers_do_not_use_it_up(void **state)
+{
+    struct chatroom_management_options options = CHATROOM_MANAGEMENT_OPTIONS;
+    struct gate g;
+
+    (void)state;
+    options.per_second = options.burst = 1;
+    begin_with(&g, &options);
+    gate_start(&g);
+    size_t ann = gate_connected(&g);
+    for (int i = 0; i < 10; i++) {
+        ask(&g, (struct call){.method = "POST", .target = path_of(&g, ann), .body = "x", .ip = "192.0.2.9"});
+        assert_int_equal(answer.status, 403);
+    }
+    ask_as_owner(&g, "POST", path_of(&g, ann), "x");
+    assert_answer(200, "", "");
+    gate_end(&g);
+}
+
 /* ---- the counters ---- */
 
 static void metrics__are_text_that_prometheus_reads(void **state)
@@ -894,6 +913,7 @@ int main(void)
         cmocka_unit_test(post__a_body_that_is_not_utf8_is_a_bad_request),
         cmocka_unit_test(loopback__needs_no_signature_only_if_that_was_said),
         cmocka_unit_test(throttle__beyond_it_a_call_is_429_with_when_to_try_again),
+        cmocka_unit_test(throttle__strangers_do_not_use_it_up),
         cmocka_unit_test(metrics__are_text_that_prometheus_reads),
         cmocka_unit_test(options__without_connections_or_at_all_nothing_is_answered),
         cmocka_unit_test(verbs__for_c_do_the_same),
