@@ -535,6 +535,7 @@ class OnChatroomd(unittest.TestCase):
     def test_14_1_stage(self):
         self.assertEqual(self.status(), 101)
         self.assertEqual(self.status("GET /development?token=x HTTP/1.1"), 101)
+        self.assertEqual(self.status("GET /development/ HTTP/1.1"), 101)
 
     def test_15_5_plain_get_on_the_stage(self):
         status, headers, _ = self.plain("/development")
@@ -542,7 +543,7 @@ class OnChatroomd(unittest.TestCase):
         self.assertEqual(headers.get("upgrade"), ["websocket"])
 
     def test_15_15_path_without_a_handler(self):
-        for path in ("/", "/other", "/developmen", "/development2", "/development/", "/development/x", "/Development", "/health"):
+        for path in ("/", "/other", "/developmen", "/development2", "/development//", "/development/x", "/Development", "/health"):
             self.assertIn(self.status("GET %s HTTP/1.1" % path), (404,) if path not in ("/", "/health") else (404, 400, 200), path)
 
     def test_15_15_plain_get_without_a_file(self):
