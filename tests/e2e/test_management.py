@@ -88,7 +88,8 @@ class Awscli:
         self.folder = tempfile.mkdtemp(prefix="awscli-")
 
     def call(self, verb, id, data=None, endpoint=None, key=ACCESS_KEY, secret=SECRET, token=None):
-        command = ["/usr/bin/aws", "apigatewaymanagementapi", self.VERBS[verb], "--connection-id", id, "--endpoint-url", endpoint]
+        command = ["/usr/bin/aws", "apigatewaymanagementapi", self.VERBS[verb], "--endpoint-url", endpoint,
+                   "--connection-id=" + id]  # in one word: it may begin with -
         if verb == "post":
             with open(os.path.join(self.folder, "data"), "wb") as file:
                 file.write(data.encode())
