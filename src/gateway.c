@@ -60,7 +60,8 @@ static void run(chatroom_request *request, struct cr_route *route)
 /* Refused before a handler was asked. */
 static void reject(chatroom_request *request, int result, const char *why)
 {
-    request->detail = chatroom_str(why);
+    if (request->detail.size == 0) /* else its authorizer said more */
+        request->detail = chatroom_str(why);
     cr_count_rejected(request);
     finish(request, result);
 }

@@ -23,6 +23,8 @@ void cr_id_next(struct cr_id_source *source, char ret_id[CR_ID_SIZE])
     number[1] = 1;
     words[1] = chatroom_hash(source->key, number, sizeof number);
     cr_id_encode((const uint8_t *)words, ret_id);
+    if (ret_id[0] == '-') /* which the aws CLI would take for an option of its own */
+        ret_id[0] = '_';
 }
 
 /* Its partner in the alphabet, two by two. */

@@ -6,7 +6,9 @@
 #include "rooms.h"
 #include "token.h"
 
-enum { CHUNK = 4096, ALIGN = 16 };
+#include <chatroom/utf8.h>
+
+enum { CHUNK = 4096, ALIGN = 16, DETAIL_MOST = 512 };
 
 /* ---- life ---- */
 
@@ -438,6 +440,19 @@ int chatroom_request_subprotocol(chatroom_request *request, chatroom_span subpro
         log_unoffered(request, subprotocol);
     request->subprotocol = cr_request_copy(request, subprotocol);
     return request->subprotocol.bytes ? CHATROOM_OK : CHATROOM_ENOMEM;
+}
+
+int chatroom_request_detail(chatroom_request *request, chatroom_span detail)
+{
+    chatroom_span copy;
+
+    if (detail.size > DETAIL_MOST || !chatroom_utf8_valid(detail))
+        return CHATROOM_EINVAL;
+    copy = cr_request_copy(request, detail);
+    if (!copy.bytes)
+        return CHATROOM_ENOMEM;
+    request->detail = copy;
+    return CHATROOM_OK;
 }
 
 int chatroom_request_refuse(chatroom_request *request, const char *code, const char *sentence)

@@ -143,7 +143,7 @@ bool cr_signer_may(const chatroom *c, const struct cr_signer *signer, const char
 
 static int refuse(chatroom_request *request, const char *why)
 {
-    request->detail = chatroom_str(why);
+    (void)chatroom_request_detail(request, chatroom_str(why)); /* no memory: no detail */
     chatroom_request_status(request, 403);
     return CHATROOM_EREFUSED;
 }

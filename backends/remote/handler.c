@@ -2,6 +2,10 @@
 
 #include "log.h"
 
+#include <chatroom/utf8.h>
+
+#include <stdio.h>
+
 /* ---- the end ---- */
 
 /* False: out of memory. */
@@ -19,12 +23,26 @@ static bool copy(chatroom_request *request, chatroom_span *span)
     return true;
 }
 
+/* What the log says of it, for the core's log and for who debugs: as much as fits. */
+static void tell(chatroom_request *request, const struct remote_outcome *outcome)
+{
+    char text[512];
+    int size = snprintf(text, sizeof text, "%s%s%.*s", outcome->reason, outcome->detail.size > 0 ? ": " : "",
+                        (int)(outcome->detail.size < 400 ? outcome->detail.size : 400), outcome->detail.bytes);
+
+    while (size > 0 && !chatroom_utf8_valid(chatroom_bytes(text, (size_t)size)))
+        size--; /* it was cut inside a character */
+    (void)chatroom_request_detail(request, chatroom_bytes(text, (size_t)size));
+}
+
 static void done(struct remote_call *call, const struct remote_outcome *outcome)
 {
     struct remote_answer *answer = call->arg;
     struct remote_outcome *kept = &answer->outcome;
 
     *kept = *outcome;
+    if (outcome->reason)
+        tell(answer->request, outcome);
     if (!copy(answer->request, &kept->proxy.body) || !copy(answer->request, &kept->proxy.subprotocol) ||
         !copy(answer->request, &kept->authorization) || !copy(answer->request, &kept->usage_key)) {
         kept->result = CHATROOM_ENOMEM;
@@ -71,7 +89,8 @@ static int write_call(chatroom_request *request, const chatroom_remote_target *t
     return result ? result : remote_http_write(target, call, info, body, url);
 }
 
-static void log_refused(const struct chatroom_remote *remote, struct remote_call *call, int result)
+static void log_refused(chatroom_request *request, const struct chatroom_remote *remote, struct remote_call *call,
+                        int result)
 {
     struct remote_outcome outcome = {.result = result,
                                      .reason = call->reason                ? call->reason
@@ -80,6 +99,7 @@ static void log_refused(const struct chatroom_remote *remote, struct remote_call
                                      .detail = chatroom_str(call->error)};
 
     remote_log_failed(remote, call, &outcome, 0);
+    tell(request, &outcome);
 }
 
 int remote_begin(chatroom_request *request, const chatroom_remote_target *target, chatroom_handler_fn *then)
@@ -96,7 +116,7 @@ int remote_begin(chatroom_request *request, const chatroom_remote_target *target
     if (result == CHATROOM_OK)
         result = remote_ask(target->remote, call);
     if (result) {
-        log_refused(target->remote, call, result);
+        log_refused(request, target->remote, call, result);
         remote_call_free(call);
         return result;
     }

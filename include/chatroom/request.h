@@ -85,8 +85,8 @@ CHATROOM_API int chatroom_route_with(chatroom *c, const char *key, chatroom_hand
  * Asks authorize, with the CONNECT event, before $connect, whether there is such a route or not. It lets the connection
  * on with CHATROOM_OK, perhaps after chatroom_request_authorize(); any error refuses it, with what
  * chatroom_request_status() says, or else 403; 500 for EFAILED and ETIMEDOUT, 503 for EAGAIN, ECLOSED and ENOMEM. It
- * may defer, for timeout_ms at most (0: limits.handler_timeout_ms). Before chatroom_start() only. Errors: EINVAL; EEXIST
- * there is one already.
+ * may defer, for timeout_ms at most (0: limits.handler_timeout_ms). Before chatroom_start() only. Errors: EINVAL;
+ * EEXIST there is one already.
  */
 CHATROOM_API int chatroom_authorizer(chatroom *c, chatroom_handler_fn *authorize, void *arg, unsigned timeout_ms);
 
@@ -285,6 +285,12 @@ CHATROOM_API int chatroom_request_authorize(chatroom_request *request, chatroom_
  * (chatroom_api_keys). Copies. Errors: EGONE, ENOMEM.
  */
 CHATROOM_API int chatroom_request_usage_key(chatroom_request *request, chatroom_span key);
+
+/*
+ * Why the request is about to fail, in words: for the log ("refused"), and for the client when the configuration says
+ * debug_refusals. Also while it is deferred. Copies. Errors: EINVAL not UTF-8, or above 512 bytes; ENOMEM.
+ */
+CHATROOM_API int chatroom_request_detail(chatroom_request *request, chatroom_span detail);
 
 /* Ends a handler: return chatroom_request_refuse(request, "code", "A sentence."). Both static. Returns
  * CHATROOM_EREFUSED. */

@@ -828,6 +828,35 @@ static void detail__clients_see_the_cause_only_if_the_configuration_says_so(void
     gate_end(&g);
 }
 
+static int fail_for_a_reason(chatroom_request *request, void *arg)
+{
+    const char *too_long = arg;
+
+    assert_int_equal(chatroom_request_detail(request, chatroom_bytes("\xff", 1)), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_request_detail(request, chatroom_bytes(too_long, 513)), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_request_detail(request, chatroom_str("The table is full.")), CHATROOM_OK);
+    return CHATROOM_EFAILED;
+}
+
+static void debug_refusals__a_handler_may_say_why(void **state)
+{
+    char too_long[513];
+    struct gate g;
+
+    (void)state;
+    memset(too_long, 'x', sizeof too_long);
+    gate_prepare(&g);
+    g.config.debug_refusals = true;
+    gate_new(&g);
+    assert_int_equal(chatroom_route(g.c, "a", fail_for_a_reason, too_long), CHATROOM_OK);
+    gate_start(&g);
+    size_t ann = gate_connected(&g);
+    gate_says(&g, ann, "{\"action\":\"a\"}");
+    assert_non_null(strstr(wire_take(g.wire, ann), ", \"detail\":\"The table is full.\"}"));
+    assert_true(gate_logged(&g, "refused", "The table is full."));
+    gate_end(&g);
+}
+
 /* ---- configuration ---- */
 
 static void config__a_domain_too_long_to_be_stored_is_refused(void **state)
@@ -887,6 +916,7 @@ int main(void)
         cmocka_unit_test(AGW_38_a_close_is_told_with_its_code_reason_and_cause),
         cmocka_unit_test(AGW_41_each_connection_has_one_disconnect_whose_result_is_ignored),
         cmocka_unit_test(detail__clients_see_the_cause_only_if_the_configuration_says_so),
+        cmocka_unit_test(debug_refusals__a_handler_may_say_why),
         cmocka_unit_test(config__a_domain_too_long_to_be_stored_is_refused),
     };
 

@@ -44,12 +44,28 @@ static void id__next_is_another_one_and_another_key_gives_others(void **state)
             assert_memory_not_equal(ids[i], ids[j], CR_ID_SIZE);
 }
 
+static void id__next_does_not_look_like_an_option(void **state)
+{
+    struct cr_id_source source = {{1}, 0};
+    char id[CR_ID_SIZE];
+    bool any = false;
+
+    (void)state;
+    for (size_t i = 0; i < 2000; i++) {
+        cr_id_next(&source, id);
+        assert_int_not_equal(id[0], '-');
+        any |= memchr(id, '-', CR_ID_SIZE) != NULL;
+    }
+    assert_true(any);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(id__has_the_form_of_api_gateway),
         cmocka_unit_test(id__is_url_safe_base64),
         cmocka_unit_test(id__next_is_another_one_and_another_key_gives_others),
+        cmocka_unit_test(id__next_does_not_look_like_an_option),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
