@@ -338,3 +338,34 @@ bool gateway_end(struct gateway_reader *r)
 {
     return close_section(r) && check_signers(r) && check_access(r) && check_api_keys(r);
 }
+
+/* ---- profile = aws ----------------------------------------------------------------------------------------------- */
+
+static bool is_too_slow(unsigned timeout_ms)
+{
+    return timeout_ms > 29000;
+}
+
+static bool refuse_too_slow(const struct gateway *g, const struct gateway_section *section,
+                            struct chatroom_error *error)
+{
+    return gateway_refuse(g, section, section_line(section, "timeout-ms"), "timeout-ms",
+                          "needs 50 to 29000 with profile = aws", error);
+}
+
+bool gateway_check_quotas(const struct gateway *g, struct chatroom_error *error)
+{
+    const struct gateway_authorizer *a = GATEWAY_FIRST(g, authorizer, GATEWAY_AUTHORIZER);
+    const struct gateway_route *route = GATEWAY_FIRST(g, route, GATEWAY_ROUTE);
+
+    if (a && is_too_slow(a->limits.timeout_ms))
+        return refuse_too_slow(g, &a->section, error);
+    for (size_t count = 1; route; route = GATEWAY_NEXT(route, route), count++) {
+        if (is_too_slow(route->limits.timeout_ms))
+            return refuse_too_slow(g, &route->section, error);
+        if (count > 300)
+            return gateway_refuse(g, &route->section, route->section.line, NULL,
+                                  "is the 301st route, and profile = aws has at most 300", error);
+    }
+    return true;
+}

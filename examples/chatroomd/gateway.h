@@ -173,6 +173,9 @@ bool gateway_refuse(const struct gateway *gateway, const struct gateway_section 
 /* The credential of that access key, or NULL. */
 const struct gateway_credential *gateway_credential(const struct gateway *gateway, const char *access_key);
 
+/* Does it keep to the quotas that profile = aws promises, 29 seconds a handler and 300 routes? False: refused. */
+bool gateway_check_quotas(const struct gateway *gateway, struct chatroom_error *error);
+
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* While a file is read. The first refusal stands in error. */

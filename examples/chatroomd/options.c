@@ -177,7 +177,10 @@ static bool read_both(struct source *defaults, struct source *flags, struct sour
     memset(&file->values.gateway, 0, sizeof file->values.gateway);
     if (!file->given[CHAT] && !flags->given[CHAT])
         defaults->values.chat = !defaults->values.gateway.first[GATEWAY_ROUTE];
-    return flags->values.wish != OPTIONS_RUN || source_check_both(file, flags, &defaults->values);
+    if (flags->values.wish != OPTIONS_RUN)
+        return true;
+    return source_check_both(file, flags, &defaults->values) &&
+           (!defaults->values.aws || gateway_check_quotas(&defaults->values.gateway, defaults->error));
 }
 
 bool options_read(int argc, char **argv, struct options *ret_options, struct chatroom_error *ret_error)

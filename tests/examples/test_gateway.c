@@ -290,6 +290,26 @@ static void gateway__what_is_the_chats_needs_the_chat(void **state)
                      "1: route-selection: contradicts chat = yes: its messages say in action what they want");
 }
 
+static void gateway__the_cloud_services_quotas_hold_in_its_profile(void **state)
+{
+    static const char slow[] =
+        "[route a]\ntype = lambda\nfunction = f\nendpoint = http://127.0.0.1:1\ntimeout-ms = 29001\n";
+    char text[16384] = "profile = aws\n";
+    size_t size = strlen(text);
+    struct options o;
+
+    (void)state;
+    snprintf(text + size, sizeof text - size, "%s", slow);
+    settings_refused(text, "6: [route a] timeout-ms: needs 50 to 29000 with profile = aws");
+    snprintf(text + size, sizeof text - size, "[authorizer]\ntype = lambda\nfunction = f\ntimeout-ms = 30000\n");
+    settings_refused(text, "5: [authorizer] timeout-ms: needs 50 to 29000 with profile = aws");
+    for (int i = 1; i <= 301; i++)
+        size += (size_t)snprintf(text + size, sizeof text - size, "[route r%d]\ntype = mock\n", i);
+    settings_refused(text, "602: [route r301]: is the 301st route, and profile = aws has at most 300");
+    o = settings_accepted(slow); /* without the profile */
+    options_fini(&o);
+}
+
 static void gateway__unknown_and_repeated_things_are_refused(void **state)
 {
     (void)state;
@@ -591,6 +611,7 @@ int main(void)
         cmocka_unit_test(gateway__a_secret_in_an_open_file_is_known),
         cmocka_unit_test(gateway__options_are_refused_with_their_line),
         cmocka_unit_test(gateway__what_is_the_chats_needs_the_chat),
+        cmocka_unit_test(gateway__the_cloud_services_quotas_hold_in_its_profile),
         cmocka_unit_test(gateway__unknown_and_repeated_things_are_refused),
         cmocka_unit_test(gateway__values_are_refused_with_their_key),
         cmocka_unit_test(gateway__lists_have_an_end),
