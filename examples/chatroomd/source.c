@@ -280,6 +280,18 @@ static bool selects_action(const struct options *o)
            strcmp(o->route_selection, "${request.body.action}") == 0;
 }
 
+/* Whether somebody else answers there, before the counters could. */
+static bool check_metrics_path(struct source *file, struct source *flags, const struct options *o)
+{
+    struct source *s = who_said(file, flags, METRICS);
+
+    if (s && strcmp(o->metrics, "/health") == 0)
+        return source_refuse_option(s, "metrics", "contradicts /health, which answers there already");
+    if (s && strcmp(o->metrics + 1, o->stage) == 0)
+        return source_refuse_option(s, "metrics", "contradicts stage: the WebSocket is at that path");
+    return true;
+}
+
 bool source_check_both(struct source *file, struct source *flags, const struct options *o)
 {
     static const struct {
@@ -297,5 +309,5 @@ bool source_check_both(struct source *file, struct source *flags, const struct o
                                     "contradicts chat = yes: its messages say in action what they want");
     if (!o->access_log && (s = who_said(file, flags, ACCESS_LOG_FILE)))
         return source_refuse_option(s, "access-log-file", "needs access-log, the format of its lines");
-    return true;
+    return check_metrics_path(file, flags, o);
 }

@@ -158,7 +158,6 @@ static void integrations__what_the_library_refuses_is_refused_with_its_section(v
     bind_refused("[domain a/b]\n",
                  "1: [domain a/b]: needs a host, such as chat.example, and a key of letters, digits and "
                  "$-_.+!*'()");
-    bind_refused("[domain a]\n[domain A]\n", "2: [domain A]: It exists already.");
     bind_refused("[domain a]\nkey = x/y\n",
                  "1: [domain a]: needs a host, such as chat.example, and a key of letters, digits "
                  "and $-_.+!*'()");
@@ -203,10 +202,10 @@ static void integrations__without_libcurl_handlers_elsewhere_are_refused(void **
 {
 #define REFUSED "cannot be served: chatroomd was built without libcurl, so that it calls nobody"
     (void)state;
-    bind_refused("[route a]\ntype = lambda\nfunction = f\n", "1: [route a]: " REFUSED);
+    bind_refused("[route a]\ntype = lambda\nendpoint = http://x\nfunction = f\n", "1: [route a]: " REFUSED);
     bind_refused("[route a]\ntype = http_proxy\nurl = http://x/\n", "1: [route a]: " REFUSED);
     bind_refused("[route a]\ntype = http\nurl = http://x/\nresponse = $default 200\n", "1: [route a]: " REFUSED);
-    bind_refused("[authorizer]\ntype = lambda\nfunction = f\n", "1: [authorizer]: " REFUSED);
+    bind_refused("[authorizer]\ntype = lambda\nendpoint = http://x\nfunction = f\n", "1: [authorizer]: " REFUSED);
     bind_refused("[remote]\ncalls = 1\n", "1: [remote]: " REFUSED);
 }
 #endif
