@@ -245,6 +245,14 @@ static void say_names(void)
 }
 #endif
 
+/* The library speaks of an expression; who wrote it knows it as an option. */
+static int refuse_selection(const struct options *o, int result, struct chatroom_error *error)
+{
+    if (!o->route_selection || result == CHATROOM_ENOMEM)
+        return result;
+    return options_refuse(o, o->route_selection_line, "route-selection", result, error->text, error);
+}
+
 /* With an error, what was made is released by server_fini(). */
 static int make(struct server *s, struct chatroom_error *error)
 {
@@ -266,8 +274,9 @@ static int make(struct server *s, struct chatroom_error *error)
     set_limits(&s->options, &config.limits);
     integrations_configure(&s->integrations, &s->options, &config);
     result = chatroom_new(&config, &s->chatroom, error);
-    if (result == CHATROOM_OK)
-        result = bind_names(s, error);
+    if (result != CHATROOM_OK)
+        return refuse_selection(&s->options, result, error);
+    result = bind_names(s, error);
     if (result == CHATROOM_OK)
         result = bind_chat(s);
     return result == CHATROOM_OK ? integrations_bind(&s->integrations, &s->options, s->chatroom, &s->log, error)

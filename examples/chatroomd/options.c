@@ -177,6 +177,8 @@ static bool read_both(struct source *defaults, struct source *flags, struct sour
     memset(&file->values.gateway, 0, sizeof file->values.gateway);
     if (!file->given[CHAT] && !flags->given[CHAT])
         defaults->values.chat = !defaults->values.gateway.first[GATEWAY_ROUTE];
+    defaults->values.route_selection_line = flags->given[ROUTE_SELECTION] ? 0 : file->given[ROUTE_SELECTION];
+    defaults->values.access_log_line = flags->given[ACCESS_LOG] ? 0 : file->given[ACCESS_LOG];
     if (flags->values.wish != OPTIONS_RUN)
         return true;
     return source_check_both(file, flags, &defaults->values) &&
@@ -197,6 +199,17 @@ bool options_read(int argc, char **argv, struct options *ret_options, struct cha
     else
         options_fini(&defaults.values);
     return ok;
+}
+
+int options_refuse(const struct options *options, int line, const char *name, int code, const char *what,
+                   struct chatroom_error *ret_error)
+{
+    struct source source = {.file = line ? options->config : NULL, .line = line, .error = ret_error};
+
+    ret_error->code = CHATROOM_OK; /* the first refusal is kept, and this one is to say more than the one before */
+    source_refuse_option(&source, name, what);
+    ret_error->code = code;
+    return code;
 }
 
 void options_fini(struct options *options)

@@ -27,12 +27,12 @@ bool source_refuse(struct source *s, const char *sentence)
 
 bool source_refuse_option(struct source *s, const char *name, const char *what)
 {
-    char text[256];
+    char text[640]; /* longer than an error's, which is cut at a whole character */
 
     if (s->file)
-        snprintf(text, sizeof text, "%.80s:%d: %.40s: %.120s", s->file, s->line, name, what);
+        snprintf(text, sizeof text, "%.100s:%d: %.40s: %s", s->file, s->line, name, what);
     else
-        snprintf(text, sizeof text, "--%.40s: %.200s", name, what);
+        snprintf(text, sizeof text, "--%.40s: %s", name, what);
     return source_refuse(s, text);
 }
 

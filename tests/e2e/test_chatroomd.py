@@ -202,10 +202,16 @@ class Refusals(Case):
         self.refused(2, self.path("ini") + ":3: [domain a/b]: needs a host", "--config", self.path("ini"))
 
     def test_what_only_the_library_knows(self):
-        self.refused(2, "access-log: ", "--memory", *FREE, "--access-log", "$context.nonsense")
+        self.refused(2, "--access-log: ", "--memory", *FREE, "--access-log", "$context.nonsense")
         self.refused(4, "access-log-file: cannot write", "--memory", *FREE, "--access-log", "x", "--access-log-file",
                      self.path("none/x"))
-        self.refused(2, "", "--memory", *FREE, "--chat", "no", "--route-selection", "$request.body..x")
+        self.refused(2, "--route-selection: ", "--memory", *FREE, "--chat", "no", "--route-selection", "$request.body..x")
+        with open(self.path("ini"), "w", encoding="utf-8") as file:
+            file.write("memory = yes\nchat = no\nroute-selection = $request.body..x\naccess-log = $context.nonsense\n")
+        self.refused(2, self.path("ini") + ":3: route-selection: ", "--config", self.path("ini"), *FREE)
+        self.refused(2, self.path("ini") + ":4: access-log: ", "--config", self.path("ini"), *FREE, "--route-selection", "x")
+        self.refused(2, "--access-log: ", "--config", self.path("ini"), *FREE, "--route-selection", "x", "--access-log",
+                     "$context.other")
 
 
 class Start(Case):
