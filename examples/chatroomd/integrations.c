@@ -505,7 +505,8 @@ static int bind_access_log(const struct binding *b)
 
     if (!format)
         return CHATROOM_OK;
-    result = access_log_init(&b->in->access, b->log, b->options->access_log_file, b->error);
+    /* Who only checks makes no file. */
+    result = access_log_init(&b->in->access, b->log, b->options->check ? NULL : b->options->access_log_file, b->error);
     if (result == CHATROOM_OK) {
         result = chatroom_access_log(b->c, format, access_log_write, &b->in->access, &why);
         if (result != CHATROOM_OK)

@@ -35,6 +35,7 @@ static const struct option names[] = {
     {"access-log", required_argument, NULL, ACCESS_LOG},
     {"access-log-file", required_argument, NULL, ACCESS_LOG_FILE},
     {"debug-refusals", no_argument, NULL, DEBUG_REFUSALS},
+    {"check", no_argument, NULL, CHECK},
     {"help", no_argument, NULL, HELP},
     {"version", no_argument, NULL, VERSION},
     {NULL, 0, NULL, 0},
@@ -88,11 +89,17 @@ struct file {
     struct gateway_reader reader;
 };
 
+/* What is asked of this one start. */
+static bool is_flag_alone(int option)
+{
+    return option == CONFIG || option == CHECK || option == HELP || option == VERSION;
+}
+
 /* One "name = value" before every section. */
 static bool take_option(struct source *s, const char *name, const char *value)
 {
     for (const struct option *o = names; o->name; o++)
-        if (strcmp(o->name, name) == 0 && o->val != CONFIG && o->val != HELP && o->val != VERSION)
+        if (strcmp(o->name, name) == 0 && !is_flag_alone(o->val))
             return source_take(s, (enum option_name)o->val, o->name, value);
     return source_refuse_option(s, name, "is no option");
 }

@@ -57,6 +57,7 @@ struct options {
     int access_log_line;            /* as above */
     char *access_log_file;          /* NULL: into the log */
     bool debug_refusals;
+    bool check;             /* says whether all this is good, and ends */
     struct gateway gateway; /* the sections of the file */
 };
 

@@ -135,6 +135,7 @@ static const struct form {
     [ACCESS_LOG] = {TEXT, offsetof(struct options, access_log), check_text, NULL},
     [ACCESS_LOG_FILE] = {TEXT, offsetof(struct options, access_log_file), check_path, NULL},
     [DEBUG_REFUSALS] = {SWITCH, offsetof(struct options, debug_refusals), NULL, value_switches},
+    [CHECK] = {SWITCH, offsetof(struct options, check), NULL, value_switches},
 };
 
 static bool set_text(const struct form *form, char **text, const char *value, char *ret_complaint)

@@ -279,6 +279,7 @@ static void gateway__options_are_refused_with_their_line(void **state)
     settings_refused("access-log =\n", "1: access-log: needs a value");
     settings_refused("access-log-file =\n", "1: access-log-file: needs a path");
     settings_refused("\naccess-log-file = x\n", "2: access-log-file: needs access-log, the format of its lines");
+    settings_refused("check = yes\n", "1: check: is no option");
     settings_refused("debug-refusals = 2\n", "1: debug-refusals: \"2\" is none of yes, true, on, 1, no, false, off, 0");
 }
 
