@@ -104,14 +104,28 @@ static struct chatroom_refusal describe(const chatroom_request *request, int res
     return refusal;
 }
 
+/* What a client was told names its message, where it does not name the request. */
+static struct chatroom_log_field further(const chatroom_request *request, const struct chatroom_refusal *refusal)
+{
+    if (refusal->result == CHATROOM_EBODY)
+        return (struct chatroom_log_field)CHATROOM_TEXT("message", refusal->message_id);
+    return (struct chatroom_log_field)CHATROOM_NUMBER("status", request->status);
+}
+
 static void log_refusal(const chatroom_request *request, const struct chatroom_refusal *refusal)
 {
     const struct chatroom_log_field fields[] = {
-        CHATROOM_TEXT("connection", refusal->connection_id), CHATROOM_TEXT("request", refusal->request_id),
-        CHATROOM_TEXT("route", request->info.route_key), CHATROOM_TEXT("code", chatroom_str(refusal->code)),
-        CHATROOM_TEXT("detail", request->detail)};
+        CHATROOM_TEXT("connection", refusal->connection_id),
+        CHATROOM_TEXT("request", refusal->request_id),
+        CHATROOM_TEXT("route", request->info.route_key),
+        CHATROOM_TEXT("code", chatroom_str(refusal->code)),
+        CHATROOM_TEXT("source_ip", request->info.source_ip.bytes ? request->info.source_ip : chatroom_str("")),
+        CHATROOM_TEXT("detail", request->detail.bytes ? request->detail : chatroom_str("")),
+        further(request, refusal),
+    };
+    bool more = request->info.event == CHATROOM_CONNECT || refusal->result == CHATROOM_EBODY;
 
-    cr_log(request->c, CHATROOM_LOG_INFO, "refused", fields, request->detail.size > 0 ? 5 : 4);
+    cr_log(request->c, CHATROOM_LOG_INFO, "refused", fields, more ? 7 : 6);
 }
 
 static int send_refusal(chatroom_request *request, const struct chatroom_refusal *refusal)

@@ -351,7 +351,7 @@ struct chatroom {
     bool stepping;         /* inside chatroom_step() */
     bool unfinished;       /* the last step left work for the next */
     bool stopping, dying;
-    uint64_t stop_by_ns;
+    uint64_t hurry_by_ns, stop_by_ns; /* stopping: handlers have until the first, everything until the second */
     atomic_bool asked_to_stop;
 };
 

@@ -147,12 +147,20 @@ static bool give_up(chatroom_request *request)
     return true;
 }
 
+/* A server that stops waits for handlers half of its time; the other half is for what says that somebody has gone. */
+static uint64_t deadline_of(const chatroom *c, const struct cr_route *route)
+{
+    uint64_t at = route->deferred.first ? route->deferred.first->deadline_ns : CHATROOM_NEVER;
+    bool hurries = c->stopping && route->deferred.first && route != c->on_disconnect;
+
+    return hurries && c->hurry_by_ns < at ? c->hurry_by_ns : at;
+}
+
 static bool expire(chatroom *c, struct cr_route *route)
 {
     bool any = false;
 
-    while (route->deferred.first && route->deferred.first->deadline_ns <= c->now.mono_ns &&
-           give_up(route->deferred.first))
+    while (deadline_of(c, route) <= c->now.mono_ns && give_up(route->deferred.first))
         any = true;
     return any;
 }
@@ -170,17 +178,12 @@ bool cr_defer_expire(chatroom *c)
     return any;
 }
 
-static uint64_t deadline_of(const struct cr_route *route)
-{
-    return route->deferred.first ? route->deferred.first->deadline_ns : CHATROOM_NEVER;
-}
-
 uint64_t cr_defer_deadline(const chatroom *c)
 {
-    uint64_t at = c->deferred > 0 ? deadline_of(&c->authorizer) : CHATROOM_NEVER;
+    uint64_t at = c->deferred > 0 ? deadline_of(c, &c->authorizer) : CHATROOM_NEVER;
 
     for (struct cr_map_node *node = c->deferred > 0 ? cr_map_first(&c->routes) : NULL; node; node = cr_map_next(node)) {
-        uint64_t own = deadline_of(CR_CONTAINER(node, const struct cr_route, node));
+        uint64_t own = deadline_of(c, CR_CONTAINER(node, const struct cr_route, node));
 
         at = own < at ? own : at;
     }

@@ -273,6 +273,12 @@ static void hold(chatroom_connection *connection, enum chatroom_message_kind kin
     cr_chatroom_of(connection)->held_bytes += message.size;
 }
 
+/* What was held back behind a handler that took too long for a server that stops. */
+static bool is_too_late(const chatroom *c)
+{
+    return c->stopping && c->now.mono_ns >= c->hurry_by_ns;
+}
+
 /* API Gateway's answer to a message without a route is "Forbidden". */
 static int select_route(chatroom_request *request, struct cr_route **ret_route, const char **ret_why)
 {
@@ -318,6 +324,10 @@ static void start(chatroom_connection *connection, enum chatroom_message_kind ki
     request->held_bytes = message.size;
     cr_chatroom_of(connection)->held_bytes += message.size;
     cr_chatroom_of(connection)->counters.messages++;
+    if (is_too_late(request->c)) {
+        reject(request, CHATROOM_ECLOSED, "The server is stopping.");
+        return;
+    }
     result = select_route(request, &route, &why);
     if (route)
         route->counters.messages++;
@@ -426,6 +436,9 @@ static bool start_disconnect(chatroom_connection *connection)
     request->info.close_code = connection->end.code;
     request->info.close_reason = chatroom_bytes(connection->end.reason, connection->end.reason_size);
     request->info.cause = (enum chatroom_cause)connection->end.cause;
+    if (request->info.cause == CHATROOM_CAUSE_CRASH && !connection->told)
+        log_disconnect(connection); /* of the others the transport told */
+    connection->told |= request->info.cause == CHATROOM_CAUSE_CRASH;
     run(request, cr_chatroom_of(connection)->on_disconnect);
     return true;
 }

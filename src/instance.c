@@ -471,6 +471,7 @@ void chatroom_stop(chatroom *c)
         return;
     c->stopping = true;
     c->stop_by_ns = c->now.mono_ns + c->config.limits.drain_ms * ms_ns;
+    c->hurry_by_ns = c->now.mono_ns + c->config.limits.drain_ms * ms_ns / 2;
     c->transport.ops->stop(c->transport.self);
     cr_gateway_stop(c);
 }
@@ -536,12 +537,22 @@ static void free_connections(chatroom *c)
     cr_id_set_fini(&c->connections);
 }
 
+/* Their $disconnect runs at the next start, if the store keeps them. */
+static void log_sessions_left(const chatroom *c)
+{
+    const struct chatroom_log_field sessions = CHATROOM_NUMBER("sessions", c->connections.count);
+
+    if (c->stopping && c->connections.count > 0)
+        cr_log(c, CHATROOM_LOG_WARN, "sessions_left", &sessions, 1);
+}
+
 void chatroom_free(chatroom *c)
 {
     struct chatroom_alloc alloc;
 
     if (!c)
         return;
+    log_sessions_left(c);
     c->dying = true;
     close_sources(c);
     leave_transport(c);

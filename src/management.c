@@ -209,21 +209,44 @@ static void write_message(chatroom *c, const void *what, struct chatroom_json *j
     chatroom_json_close(json, '}');
 }
 
-static void log_refused(const struct reply *r, uint16_t status, const char *type)
+/* Without its query, in which there may be a signature and a token. */
+static chatroom_span shown_target(const struct reply *r)
+{
+    chatroom_span target = r->request->head.target;
+    const char *query = target.size > 0 ? memchr(target.bytes, '?', target.size) : NULL;
+    size_t size = query ? (size_t)(query - target.bytes) : target.size;
+
+    return chatroom_bytes(target.bytes, size < TARGET_SHOWN ? size : TARGET_SHOWN);
+}
+
+static void log_refused(const struct reply *r, uint16_t status, const char *type, chatroom_span detail)
 {
     const struct chatroom_log_field fields[] = {
         CHATROOM_TEXT("method", r->request->method),
-        CHATROOM_TEXT("target",
-                      chatroom_bytes(r->request->head.target.bytes, r->request->head.target.size < TARGET_SHOWN
-                                                                        ? r->request->head.target.size
-                                                                        : TARGET_SHOWN)),
+        CHATROOM_TEXT("target", shown_target(r)),
         CHATROOM_TEXT("source_ip", r->request->head.source_ip),
+        CHATROOM_TEXT("access_key", r->c->management->access_key),
         CHATROOM_NUMBER("status", status),
         CHATROOM_TEXT("error", chatroom_str(type)),
+        CHATROOM_TEXT("detail", detail),
         CHATROOM_TEXT("request", chatroom_bytes(r->c->management->request_id, CR_ID_SIZE)),
     };
 
-    cr_log(r->c, CHATROOM_LOG_INFO, "management_refused", fields, 6);
+    cr_log(r->c, CHATROOM_LOG_INFO, "management_refused", fields, sizeof fields / sizeof *fields);
+}
+
+/* Who closed a connection is worth a line; messages and looks are many. */
+static void log_done(const struct reply *r, enum chatroom_log_level level)
+{
+    const struct chatroom_log_field fields[] = {
+        CHATROOM_TEXT("method", r->request->method),
+        CHATROOM_TEXT("connection", chatroom_bytes(r->goal->id, r->goal->id_size)),
+        CHATROOM_TEXT("access_key", r->c->management->access_key),
+        CHATROOM_TEXT("source_ip", r->request->head.source_ip),
+        CHATROOM_TEXT("request", chatroom_bytes(r->c->management->request_id, CR_ID_SIZE)),
+    };
+
+    cr_log(r->c, level, "management", fields, sizeof fields / sizeof *fields);
 }
 
 static void fail(const struct reply *r, uint16_t status, const char *type, struct words words)
@@ -237,7 +260,7 @@ static void fail(const struct reply *r, uint16_t status, const char *type, struc
         if (cr_text_write(r->c, write_message, &words, &r->answer->body) != CHATROOM_OK)
             r->answer->body = chatroom_bytes(NULL, 0);
     }
-    log_refused(r, status, type);
+    log_refused(r, status, type, words.parts[0].bytes ? words.parts[0] : chatroom_str(""));
 }
 
 static void fail_with(const struct reply *r, uint16_t status, const char *type, const char *sentence)
@@ -328,6 +351,7 @@ static bool is_allowed(const struct reply *r)
     struct cr_signed found;
 
     cr_signers_verify(r->c, &as_signed, &found);
+    r->c->management->access_key = found.access_key.bytes ? found.access_key : chatroom_str("");
     if (found.verdict == CHATROOM_SIGV4_UNSIGNED && r->c->management->unsigned_loopback &&
         is_loopback(request->head.source_ip))
         return true;
@@ -362,6 +386,8 @@ static void post(const struct reply *r)
     result = cr_call_post(r->c, chatroom_bytes(r->goal->id, r->goal->id_size), r->request->body);
     if (result != CHATROOM_OK)
         fail_result(r, result);
+    else
+        log_done(r, CHATROOM_LOG_DEBUG);
 }
 
 static void write_info(chatroom *c, const void *what, struct chatroom_json *json)
@@ -396,10 +422,12 @@ static void get(const struct reply *r)
 
     if (result == CHATROOM_OK)
         result = cr_text_write(r->c, write_info, &info, &r->answer->body);
-    if (result != CHATROOM_OK)
+    if (result != CHATROOM_OK) {
         fail_result(r, result);
-    else
-        add_header(r, "Content-Type", chatroom_str("application/json"));
+        return;
+    }
+    add_header(r, "Content-Type", chatroom_str("application/json"));
+    log_done(r, CHATROOM_LOG_DEBUG);
 }
 
 static void delete (const struct reply *r)
@@ -407,10 +435,12 @@ static void delete (const struct reply *r)
     int result = cr_call_disconnect(r->c, chatroom_bytes(r->goal->id, r->goal->id_size), 1000,
                                     chatroom_str("Connection Closed Normally"));
 
-    if (result == CHATROOM_OK)
-        r->answer->status = 204;
-    else
+    if (result != CHATROOM_OK) {
         fail_result(r, result);
+        return;
+    }
+    r->answer->status = 204;
+    log_done(r, CHATROOM_LOG_INFO);
 }
 
 typedef void verb_fn(const struct reply *r);
@@ -491,6 +521,7 @@ void chatroom_transport_http(chatroom_transport_port *port, const struct chatroo
     ret_answer->status = 200;
     ret_answer->headers = c->management->headers;
     cr_id_next(&c->ids, c->management->request_id);
+    c->management->access_key = chatroom_str("");
     add_header(&r, "x-amzn-RequestId", chatroom_bytes(c->management->request_id, CR_ID_SIZE));
     if (goal.target == METRICS)
         give_metrics(&r);

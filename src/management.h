@@ -18,6 +18,7 @@ struct cr_management {
     /* of the answer that is being given */
     struct chatroom_header headers[CR_ANSWER_HEADERS];
     char request_id[CR_ID_SIZE];
+    chatroom_span access_key; /* that the request names, rightly or not */
 };
 
 void cr_management_free(chatroom *c);

@@ -125,6 +125,7 @@ void cr_signers_verify(const chatroom *c, const struct chatroom_sigv4_request *r
     result = chatroom_sigv4_verify(request, &scope, find_key, (void *)c, ret_signed->explanation,
                                    sizeof ret_signed->explanation, &ret_signed->explained);
     ret_signed->verdict = result.verdict;
+    ret_signed->access_key = result.access_key;
     ret_signed->signer = result.verdict == CHATROOM_SIGV4_GOOD ? find(c, result.access_key) : NULL;
 }
 

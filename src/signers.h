@@ -20,6 +20,7 @@ struct cr_signer {
 struct cr_signed {
     enum chatroom_sigv4_verdict verdict;
     const struct cr_signer *signer; /* GOOD */
+    chatroom_span access_key;       /* that the request names, rightly or not; borrowed from it */
     char explanation[CR_EXPLANATION_MOST];
     size_t explained;
 };

@@ -5,6 +5,8 @@
 
 #include <chatroom/event.h>
 
+#include <stdio.h>
+
 /* ---- a target ---- */
 
 static int keep_sources(chatroom_remote_target *target, const char *const *expressions, size_t count,
@@ -104,13 +106,24 @@ const struct remote_kind remote_authorizer_kind = {.sign = remote_function_sign,
 
 /* ---- a request ---- */
 
-static bool is_identified(const chatroom_remote_target *target, const struct chatroom_request_info *info)
+static void tell_missing(chatroom_request *request, chatroom_span source)
+{
+    char text[256];
+    int size = snprintf(text, sizeof text, "The identity source %.*s is missing.", (int)source.size, source.bytes);
+
+    if (size > 0 && (size_t)size < sizeof text)
+        (void)chatroom_request_detail(request, chatroom_bytes(text, (size_t)size));
+}
+
+static bool is_identified(chatroom_request *request, const chatroom_remote_target *target)
 {
     const struct remote_function_target *function = &target->of.function;
 
     for (size_t i = 0; i < function->identity_count; i++)
-        if (!chatroom_event_has_identity(info, function->identity[i]))
+        if (!chatroom_event_has_identity(chatroom_request_info(request), function->identity[i])) {
+            tell_missing(request, function->identity[i]);
             return false;
+        }
     return true;
 }
 
@@ -140,7 +153,7 @@ int chatroom_remote_authorizer(chatroom_request *request, void *arg)
 
     if (!target || target->kind != REMOTE_AUTHORIZER)
         return refused(request, CHATROOM_EINVAL, 500);
-    if (!is_identified(target, chatroom_request_info(request)))
+    if (!is_identified(request, target))
         return refused(request, CHATROOM_EREFUSED, 401);
     result = remote_begin(request, target, conclude);
     return result ? refused(request, result, result == CHATROOM_EAGAIN ? 429 : 500) : CHATROOM_OK;

@@ -12,6 +12,7 @@
 enum {
     EVENTS = 64,
     RETRY_MS = 200,
+    TRIES_OF_A_FAILURE = 2, /* beside the first */
 };
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -81,6 +82,17 @@ static void rest(chatroom_remote *remote, struct remote_call *call, unsigned aga
     remote_list_add(&remote->resting, call);
 }
 
+/*
+ * Who cannot be reached or has too much to do may be there soon, as after a start of the whole machine; a function that
+ * failed by itself will do so again.
+ */
+static bool is_tried_again(const struct remote_call *call, const struct remote_outcome *outcome)
+{
+    bool answered = call->result == CHATROOM_OK && call->status < 500 && call->status != 429;
+
+    return outcome->reason && call->tries > 0 && (!answered || call->tried < TRIES_OF_A_FAILURE);
+}
+
 /* It is not under way any more; call->result says how that ended. */
 static void ended(chatroom_remote *remote, struct remote_call *call)
 {
@@ -91,7 +103,7 @@ static void ended(chatroom_remote *remote, struct remote_call *call)
     call->ended_ns = remote->now.mono_ns;
     if (call->result == CHATROOM_OK)
         call->kind->read(call, &outcome);
-    again_ms = outcome.reason && call->tries > 0 ? (unsigned)RETRY_MS << call->tried : 0;
+    again_ms = is_tried_again(call, &outcome) ? (unsigned)RETRY_MS << call->tried : 0;
     if (outcome.reason)
         remote_log_failed(remote, call, &outcome, again_ms);
     if (again_ms > 0) {

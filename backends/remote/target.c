@@ -7,6 +7,7 @@ enum {
     TIMEOUT_MS_MOST = 3600000,
     COUNT_MOST = 1000000,
     RETRIES_MOST = 10,
+    CALLS_USUAL = 32,
 };
 
 _Static_assert(sizeof((struct chatroom_error *)0)->text <= CURL_ERROR_SIZE, "a sentence fits where libcurl's does");
@@ -66,7 +67,7 @@ static struct remote_lane *lane_for(chatroom_remote *remote, const struct chatro
                                     const char *endpoint)
 {
     struct remote_lane *lane = endpoint ? remote_lane_find(remote->lanes, endpoint) : NULL;
-    size_t calls = limits->calls > 0 ? limits->calls : remote->calls;
+    size_t calls = limits->calls > 0 ? limits->calls : CALLS_USUAL;
 
     if (lane)
         return lane;

@@ -17,8 +17,9 @@ static struct head *head_of(void *memory)
 
 static bool fails(struct heap *heap)
 {
-    heap->asked++;
-    if (heap->fail_at == 0 || heap->asked < heap->fail_at || heap->asked - heap->fail_at >= heap->fail_for)
+    uint64_t asked = ++heap->asked, fail_at = heap->fail_at;
+
+    if (fail_at == 0 || asked < fail_at || asked - fail_at >= heap->fail_for)
         return false;
     heap->failed++;
     return true;

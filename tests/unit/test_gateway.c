@@ -828,6 +828,59 @@ static void detail__clients_see_the_cause_only_if_the_configuration_says_so(void
     gate_end(&g);
 }
 
+/* ---- stopping ---- */
+
+static void stop__gives_handlers_half_of_its_time_and_the_rest_to_who_has_gone(void **state)
+{
+    struct gate g;
+    struct act slow = {.defer = true, .reply = "late"}, gone = {.defer = true};
+
+    (void)state;
+    begin(&g, NULL, "slow", &slow);
+    gate_route(&g, "$disconnect", &gone);
+    gate_start(&g);
+    size_t ann = gate_connected(&g);
+    gate_says(&g, ann, "{\"action\":\"slow\"}");
+    wire_send(g.wire, ann, "{\"action\":\"slow\"}");
+    gate_step(&g);
+    chatroom_stop(g.c);
+    gate_pass(&g, 4999);
+    gate_hears_nothing(&g, ann);
+    assert_true(wire_is_open(g.wire, ann));
+    assert_true(chatroom_deadline(g.c) <= g.now.mono_ns + 1000000);
+    gate_pass(&g, 1);
+    gate_hears(&g, ann, timed_out, &slow);
+    gate_step(&g);
+    assert_int_equal(slow.calls, 1); /* what was held back is told so */
+    assert_int_equal(wire_close_code(g.wire, ann), 1001);
+    assert_int_equal(gone.calls, 1);
+    gate_pass(&g, 4000);
+    gate_resume(&gone);
+    gate_step(&g);
+    assert_true(chatroom_stopped(g.c));
+    gate_resume(&slow);
+    gate_end(&g);
+    assert_false(gate_logged(&g, "sessions_left", ""));
+}
+
+static void stop__says_how_many_sessions_are_left_to_the_next_start(void **state)
+{
+    struct gate g;
+    struct act gone = {.defer = true};
+
+    (void)state;
+    begin(&g, NULL, "$disconnect", &gone);
+    gate_start(&g);
+    gate_connected(&g);
+    gate_connected(&g);
+    chatroom_stop(g.c);
+    gate_pass(&g, 1);
+    gate_pass(&g, 10000);
+    assert_true(chatroom_stopped(g.c));
+    gate_end(&g);
+    assert_true(gate_logged(&g, "sessions_left", "sessions=2"));
+}
+
 static int fail_for_a_reason(chatroom_request *request, void *arg)
 {
     const char *too_long = arg;
@@ -916,6 +969,8 @@ int main(void)
         cmocka_unit_test(AGW_38_a_close_is_told_with_its_code_reason_and_cause),
         cmocka_unit_test(AGW_41_each_connection_has_one_disconnect_whose_result_is_ignored),
         cmocka_unit_test(detail__clients_see_the_cause_only_if_the_configuration_says_so),
+        cmocka_unit_test(stop__gives_handlers_half_of_its_time_and_the_rest_to_who_has_gone),
+        cmocka_unit_test(stop__says_how_many_sessions_are_left_to_the_next_start),
         cmocka_unit_test(debug_refusals__a_handler_may_say_why),
         cmocka_unit_test(config__a_domain_too_long_to_be_stored_is_refused),
     };

@@ -1337,7 +1337,7 @@ static void keep_route_of_refusal(void *arg, enum chatroom_log_level level, cons
     (void)level;
     if (strcmp(event, "refused") != 0)
         return;
-    assert_int_equal(count, 5);
+    assert_int_equal(count, 6);
     assert_string_equal(route->key, "route");
     assert_non_null(route->text.bytes); /* NULL would make it a number */
     snprintf(arg, 16, "<%.*s>", (int)route->text.size, route->text.bytes);

@@ -647,6 +647,30 @@ static void throttle__beyond_it_a_call_is_429_with_when_to_try_again(void **stat
     gate_end(&g);
 }
 
+static void log__says_who_and_why_and_never_a_query(void **state)
+{
+    struct gate g;
+
+    (void)state;
+    begin(&g);
+    gate_start(&g);
+    size_t ann = gate_connected(&g);
+    ask(&g,
+        (struct call){.method = "GET",
+                      .target = "/dev/@connections/AAAAAAAAAAAAAAA=?X-Amz-Security-Token=TOKEN&X-Amz-Signature=SIGN"});
+    assert_int_equal(answer.status, 403);
+    assert_true(gate_logged(&g, "management_refused", "target=/dev/@connections/AAAAAAAAAAAAAAA= "));
+    assert_false(gate_logged(&g, "management_refused", "TOKEN"));
+    ask(&g, (struct call){.method = "GET", .target = path_of(&g, ann), .access_key = ACCESS_KEY, .secret = "wrong"});
+    assert_true(gate_logged(&g, "management_refused", "access_key=" ACCESS_KEY));
+    assert_true(gate_logged(&g, "management_refused", "detail=The request signature we calculated"));
+    ask_as_owner(&g, "DELETE", path_of(&g, ann), NULL);
+    assert_int_equal(answer.status, 204);
+    assert_true(gate_logged(&g, "management ", "method=DELETE"));
+    assert_true(gate_logged(&g, "management ", "access_key=" ACCESS_KEY));
+    gate_end(&g);
+}
+
 static void throttle__strangers_do_not_use_it_up(void **state)
 {
     struct chatroom_management_options options = CHATROOM_MANAGEMENT_OPTIONS;
@@ -914,6 +938,7 @@ int main(void)
         cmocka_unit_test(loopback__needs_no_signature_only_if_that_was_said),
         cmocka_unit_test(throttle__beyond_it_a_call_is_429_with_when_to_try_again),
         cmocka_unit_test(throttle__strangers_do_not_use_it_up),
+        cmocka_unit_test(log__says_who_and_why_and_never_a_query),
         cmocka_unit_test(metrics__are_text_that_prometheus_reads),
         cmocka_unit_test(options__without_connections_or_at_all_nothing_is_answered),
         cmocka_unit_test(verbs__for_c_do_the_same),

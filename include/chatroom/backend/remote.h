@@ -45,10 +45,10 @@ struct chatroom_remote_options {
     const char *ca_file;   /* certificates to trust, PEM; NULL: the system's. Copied */
 };
 
-#define CHATROOM_REMOTE_OPTIONS                                                                                  \
-    {                                                                                                            \
-        .size = sizeof(struct chatroom_remote_options), .calls = 64, .waiting = 1024, .response_bytes = 6291456, \
-        .connect_ms = 5000                                                                                       \
+#define CHATROOM_REMOTE_OPTIONS                                                                                   \
+    {                                                                                                             \
+        .size = sizeof(struct chatroom_remote_options), .calls = 256, .waiting = 1024, .response_bytes = 6291456, \
+        .connect_ms = 5000                                                                                        \
     }
 
 /* Makes one. Errors: EINVAL with a sentence, ENOMEM, ESYSTEM. */
@@ -93,9 +93,10 @@ CHATROOM_API int chatroom_remote_authorizer(chatroom_request *request, void *tar
 /* What every target has. */
 struct chatroom_remote_limits {
     unsigned timeout_ms; /* of one call, waiting for its turn included; 0: 29,000 */
-    size_t calls;        /* under way at once; 0: as many as the remote's */
+    size_t calls;        /* under way at once; 0: 32, so that one that hangs does not take all of the remote's */
     size_t waiting;      /* that wait; 0: as many as the remote's */
-    unsigned retries;    /* more tries when $disconnect fails, after 200 ms and doubling; at most 10; 0: none */
+    unsigned retries;    /* more tries when $disconnect fails, after 200 ms and doubling, at most 10; of a target that
+                            answered, and failed, at most 2 */
 };
 
 struct chatroom_remote_lambda {
@@ -113,9 +114,9 @@ struct chatroom_remote_lambda {
     struct chatroom_remote_limits limits;
 };
 
-#define CHATROOM_REMOTE_LAMBDA                                                   \
-    {                                                                            \
-        .size = sizeof(struct chatroom_remote_lambda), .limits = {.retries = 2 } \
+#define CHATROOM_REMOTE_LAMBDA                                                    \
+    {                                                                             \
+        .size = sizeof(struct chatroom_remote_lambda), .limits = {.retries = 10 } \
     }
 
 /* A function with a proxy integration: it gets the event, and gives the result, of event.h. */
@@ -165,9 +166,9 @@ struct chatroom_remote_http {
     struct chatroom_remote_limits limits;
 };
 
-#define CHATROOM_REMOTE_HTTP                                                   \
-    {                                                                          \
-        .size = sizeof(struct chatroom_remote_http), .limits = {.retries = 2 } \
+#define CHATROOM_REMOTE_HTTP                                                    \
+    {                                                                           \
+        .size = sizeof(struct chatroom_remote_http), .limits = {.retries = 10 } \
     }
 
 /*

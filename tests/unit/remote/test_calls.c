@@ -662,12 +662,33 @@ static bool fail_twice(struct fake *fake, const struct fake_request *request, vo
     return fake_reply(request, "200 OK", "", "{\"statusCode\":200}");
 }
 
+static bool throw(struct fake * fake, const struct fake_request *request, void *arg)
+{
+    (void)fake;
+    (void)arg;
+    return fake_reply(request, "200 OK", "", "{\"errorMessage\":\"no\"}");
+}
+
+static chatroom_remote_target *retried(struct kit *kit, const char *url, unsigned retries)
+{
+    struct chatroom_remote_lambda lambda = CHATROOM_REMOTE_LAMBDA;
+    chatroom_remote_target *target;
+    struct chatroom_error error;
+
+    lambda.endpoint = url;
+    lambda.function = "f";
+    lambda.limits.retries = retries;
+    assert_int_equal(chatroom_remote_lambda(kit->remote, &lambda, &target, &error), CHATROOM_OK);
+    return target;
+}
+
+/* As often as it is allowed; but a function that answered, and failed, just twice. */
 static void calls__disconnect_is_tried_again_and_no_more_than_allowed(void **state)
 {
     static const struct {
         fake_fn *answer;
-        unsigned requests;
-    } table[] = {{fail_twice, 3}, {reset, 3}};
+        unsigned retries, requests;
+    } table[] = {{fail_twice, 10, 3}, {reset, 2, 3}, {throw, 10, 3}};
 
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -676,7 +697,7 @@ static void calls__disconnect_is_tried_again_and_no_more_than_allowed(void **sta
         assert_non_null(round);
         round->fake = fake_new(table[i].answer, NULL);
         kit_open(&round->kit, NULL);
-        kit_route(&round->kit, "$disconnect", kit_lambda(&round->kit, round->fake->url));
+        kit_route(&round->kit, "$disconnect", retried(&round->kit, round->fake->url, table[i].retries));
         kit_start(&round->kit);
         round->client = kit_client(&round->kit);
         wire_close(round->kit.wire, round->client, 1000);
