@@ -5,6 +5,7 @@
 #include <chatroom/management.h>
 
 #include <stdio.h>
+#include <strings.h>
 
 #define ROUTE_KEY_MOST      1024
 #define VARIABLE_NAME_MOST  64
@@ -115,29 +116,71 @@ static bool check_route_key(const struct gateway_reader *r, const struct gateway
     return strlen(section->name) <= ROUTE_KEY_MOST || refuse_section(r, section, "has more than 1024 bytes");
 }
 
+/* "f:live", the same in an ARN, and in an integration's URI around it. */
+static bool has_qualifier(const char *function)
+{
+    const char *arn = strstr(function, ":function:");
+
+    if (arn)
+        function = arn + strlen(":function:");
+    else if (strncmp(function, "arn:", 4) == 0)
+        return false; /* whatever it is, the library says no */
+    return strchr(function, ':');
+}
+
+static bool check_lambda(const struct gateway_reader *r, const struct gateway_section *section,
+                         const struct gateway_lambda *lambda)
+{
+    if (!lambda->function)
+        return refuse_section(r, section, "has no function");
+    if (!lambda->endpoint && !lambda->credential)
+        return refuse_section(r, section, "has no endpoint, and without a credential AWS would not take the call");
+    if (lambda->qualifier && has_qualifier(lambda->function))
+        return refuse_key(r, section, "qualifier", "contradicts function, which ends with one already");
+    return true;
+}
+
+/* Every connection that came has its $disconnect, however fast they go. */
+static bool check_throttle(const struct gateway_reader *r, const struct gateway_section *section, const char *key)
+{
+    return strcmp(section->name, "$disconnect") != 0 || !section_line(section, key) ||
+           refuse_key(r, section, key,
+                      "has no effect here: every connection has its $disconnect, however fast they go");
+}
+
+/* What has no sense for what is no message. */
+static bool check_life_cycle(const struct gateway_reader *r, const struct gateway_route *route)
+{
+    const struct gateway_section *section = &route->section;
+
+    if (!is_life_cycle(section->name))
+        return true;
+    if (route->model)
+        return refuse_key(r, section, "model", "is for messages, and this event has none");
+    if (route->two_way)
+        return refuse_key(r, section, "two-way",
+                          "has no sense here: nothing can be sent to a connection that is not there");
+    return check_throttle(r, section, "throttle") && check_throttle(r, section, "connection-throttle");
+}
+
 static bool check_route(const struct gateway_reader *r, const struct gateway_route *route)
 {
     const struct gateway_section *section = &route->section;
 
     if (!check_route_key(r, section))
         return false;
-    if (route->type == GATEWAY_LAMBDA && !route->lambda.function)
-        return refuse_section(r, section, "has no function");
+    if (route->type == GATEWAY_LAMBDA && !check_lambda(r, section, &route->lambda))
+        return false;
     if ((route->type & (GATEWAY_HTTP | GATEWAY_HTTP_PROXY)) && !route->url)
         return refuse_section(r, section, "has no url");
     if (route->type == GATEWAY_HTTP && route->response_count == 0)
         return refuse_section(r, section, "has no response; with type = http_proxy it would need none");
-    if (route->model && is_life_cycle(section->name))
-        return refuse_key(r, section, "model", "is for messages, and this event has none");
-    if (route->two_way && is_life_cycle(section->name))
-        return refuse_key(r, section, "two-way",
-                          "has no sense here: nothing can be sent to a connection that is not there");
-    return true;
+    return check_life_cycle(r, route);
 }
 
 static bool check_authorizer(const struct gateway_reader *r, const struct gateway_authorizer *a)
 {
-    return a->type != GATEWAY_BY_LAMBDA || a->lambda.function || refuse_section(r, &a->section, "has no function");
+    return a->type != GATEWAY_BY_LAMBDA || check_lambda(r, &a->section, &a->lambda);
 }
 
 /* The section that was open has ended. */
@@ -179,11 +222,25 @@ static const struct section_kind *find_kind(const char *title, const char **ret_
     return NULL;
 }
 
+/* Hosts are the same in any case of letters. */
 static const struct gateway_section *find_section(const struct gateway_section *s, const char *name)
 {
-    while (s && strcmp(s->name, name) != 0)
+    while (s && (s->kind == GATEWAY_DOMAIN ? strcasecmp(s->name, name) : strcmp(s->name, name)) != 0)
         s = s->next;
     return s;
+}
+
+static bool refuse_repeated(const struct gateway_reader *r, const struct gateway_section *asked,
+                            const struct gateway_section *same)
+{
+    char what[VALUE_COMPLAINT_BYTES];
+
+    if (strcmp(asked->name, same->name) == 0)
+        snprintf(what, sizeof what, "stands on line %d already", same->line);
+    else
+        snprintf(what, sizeof what, "stands on line %d already, as [%.60s]: hosts are the same in any case of letters",
+                 same->line, same->title);
+    return refuse_section(r, asked, what);
 }
 
 static struct gateway_section *make_section(struct gateway *g, const struct section_kind *kind, const char *title,
@@ -206,7 +263,7 @@ bool gateway_begin(struct gateway_reader *r, int line, const char *title)
 {
     const char *name;
     const struct section_kind *kind = find_kind(title, &name);
-    const struct gateway_section asked = {.title = title, .line = line}, *same;
+    const struct gateway_section asked = {.title = title, .name = name, .line = line}, *same;
     char what[VALUE_COMPLAINT_BYTES];
 
     if (!close_section(r))
@@ -218,10 +275,8 @@ bool gateway_begin(struct gateway_reader *r, int line, const char *title)
         return refuse_section(r, &asked, what);
     }
     same = find_section(r->gateway->first[kind - section_kinds], name);
-    if (same) {
-        snprintf(what, sizeof what, "stands on line %d already", same->line);
-        return refuse_section(r, &asked, what);
-    }
+    if (same)
+        return refuse_repeated(r, &asked, same);
     r->section = make_section(r->gateway, kind, title, (size_t)(name - title), line);
     return r->section || refuse_section(r, &asked, "there is not enough memory");
 }

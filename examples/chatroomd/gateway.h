@@ -57,7 +57,8 @@ struct gateway_credential {
     const char *secret;
     const char *token;  /* NULL: none */
     const char *policy; /* JSON; NULL: everything */
-    int outgoing;       /* signs calls of ours, and nobody else's */
+    const char *policy_file;
+    int outgoing; /* signs calls of ours, and nobody else's */
 };
 
 struct gateway_pair {
@@ -142,6 +143,7 @@ struct gateway_route {
     struct value_throttle throttle;
     struct value_throttle connection_throttle; /* a minute */
     const char *model;                         /* JSON; NULL: none */
+    const char *model_file;
 };
 
 struct gateway_remote {

@@ -5,6 +5,7 @@
 #include <chatroom/event.h>
 #include <chatroom/management.h>
 #include <chatroom/model.h>
+#include <chatroom/policy.h>
 #ifdef CHATROOM_REMOTE
 #include <chatroom/backend/remote.h>
 #endif
@@ -59,17 +60,35 @@ void integrations_configure(struct integrations *in, const struct options *o, st
 
 /* ---- refusing ---------------------------------------------------------------------------------------------------- */
 
-/* The library's result about a section, with its sentence if it has one. */
-static int judge(const struct binding *b, const struct gateway_section *section, int result,
-                 const struct chatroom_error *why)
+/* The library's result about a key of a section (NULL: about the whole), with its sentence if it has one. */
+static int judge_key(const struct binding *b, const struct gateway_section *section, const char *key, int result,
+                     const struct chatroom_error *why)
 {
     struct chatroom_error refusal = {0};
 
     if (result == CHATROOM_OK)
         return CHATROOM_OK;
-    gateway_refuse(b->gateway, section, section->line, NULL,
+    gateway_refuse(b->gateway, section, key ? section_line(section, key) : section->line, key,
                    why && why->text[0] ? why->text : chatroom_strerror(result), &refusal);
     return chatroom_error_set(b->error, result == CHATROOM_ENOMEM ? CHATROOM_ENOMEM : CHATROOM_EINVAL, refusal.text);
+}
+
+static int judge(const struct binding *b, const struct gateway_section *section, int result,
+                 const struct chatroom_error *why)
+{
+    return judge_key(b, section, NULL, result, why);
+}
+
+/* About what was read from a file of its own. */
+static int judge_file(const struct binding *b, const struct gateway_section *section, const char *key, const char *file,
+                      int result, const struct chatroom_error *why)
+{
+    struct chatroom_error where;
+    char text[512];
+
+    snprintf(text, sizeof text, "%.100s: %s", file, why->text[0] ? why->text : chatroom_strerror(result));
+    chatroom_error_set(&where, result, text);
+    return judge_key(b, section, key, result, &where);
 }
 
 static int refuse(const struct binding *b, const struct gateway_section *section, const char *sentence)
@@ -99,6 +118,9 @@ static int handle_mock(chatroom_request *request, void *arg)
 /* ---- elsewhere --------------------------------------------------------------------------------------------------- */
 
 #ifdef CHATROOM_REMOTE
+
+#define ROUTE_END(member)  (offsetof(struct gateway_route, member) + sizeof(((struct gateway_route *)0)->member))
+#define ROUTE_PART(member) offsetof(struct gateway_route, member), ROUTE_END(member)
 
 static bool is_remote(const struct gateway *g)
 {
@@ -211,17 +233,72 @@ static int make_http(const struct binding *b, const struct gateway_route *route,
     return chatroom_remote_http(b->remote, &options, ret_target, why);
 }
 
+static int make_target(const struct binding *b, const struct gateway_route *route, chatroom_remote_target **ret_target,
+                       struct chatroom_error *why)
+{
+    return route->type == GATEWAY_LAMBDA ? make_lambda(b, route, ret_target, why)
+                                         : make_http(b, route, ret_target, why);
+}
+
+/* What a target is made of, in the order in which one key needs another. */
+static const struct {
+    const char *key;
+    size_t at, end;
+} target_keys[] = {
+    {"endpoint", ROUTE_PART(lambda.endpoint)},
+    {"function", ROUTE_PART(lambda.function)},
+    {"qualifier", ROUTE_PART(lambda.qualifier)},
+    {"credential", ROUTE_PART(lambda.credential)},
+    {"region", ROUTE_PART(lambda.region)},
+    {"serial", ROUTE_PART(lambda.serial)},
+    {"url", ROUTE_PART(url)},
+    {"method", ROUTE_PART(method)},
+    {"content-type", ROUTE_PART(content_type)},
+    {"map", offsetof(struct gateway_route, maps), ROUTE_END(map_count)},
+    {"response", offsetof(struct gateway_route, responses), ROUTE_END(response_count)},
+};
+
+/*
+ * The key with which a good target becomes one that the library refuses, or NULL. What is made here goes with the
+ * remote.
+ */
+static const char *find_bad_key(const struct binding *b, const struct gateway_route *route)
+{
+    struct gateway_route part = {.section = route->section,
+                                 .type = route->type,
+                                 .lambda = {.endpoint = "http://localhost", .function = "f"},
+                                 .url = "http://localhost/"};
+    chatroom_remote_target *target;
+    struct chatroom_error why;
+
+    for (size_t i = 0; i < sizeof target_keys / sizeof target_keys[0]; i++) {
+        memcpy((char *)&part + target_keys[i].at, (const char *)route + target_keys[i].at,
+               target_keys[i].end - target_keys[i].at);
+        if (make_target(b, &part, &target, &why) == CHATROOM_EINVAL)
+            return target_keys[i].key;
+    }
+    return NULL;
+}
+
 static int aim_elsewhere(const struct binding *b, const struct gateway_route *route, chatroom_handler_fn **ret_handler,
                          void **ret_arg)
 {
     struct chatroom_error why = {0};
     chatroom_remote_target *target = NULL;
-    int result =
-        route->type == GATEWAY_LAMBDA ? make_lambda(b, route, &target, &why) : make_http(b, route, &target, &why);
+    int result = make_target(b, route, &target, &why);
 
     *ret_handler = chatroom_remote_handler;
     *ret_arg = target;
-    return judge(b, &route->section, result, &why);
+    return judge_key(b, &route->section, result == CHATROOM_EINVAL ? find_bad_key(b, route) : NULL, result, &why);
+}
+
+/* Of an authorizer that was refused. */
+static const char *find_bad_authorizer_key(const struct binding *b, const struct gateway_authorizer *a)
+{
+    const struct gateway_route same = {.section = a->section, .type = GATEWAY_LAMBDA, .lambda = a->lambda};
+    const char *key = find_bad_key(b, &same);
+
+    return key ? key : "identity-source";
 }
 
 static int bind_function(const struct binding *b, const struct gateway_authorizer *a)
@@ -235,9 +312,11 @@ static int bind_function(const struct binding *b, const struct gateway_authorize
     set_lambda(b, &a->lambda, &key, &options);
     set_limits(&a->limits, &options.limits);
     result = chatroom_remote_authorizer_target(b->remote, &options, a->sources, a->source_count, &target, &why);
-    if (result == CHATROOM_OK)
-        result = chatroom_authorizer(b->c, chatroom_remote_authorizer, target, a->limits.timeout_ms);
-    return judge(b, &a->section, result, &why);
+    if (result != CHATROOM_OK)
+        return judge_key(b, &a->section, result == CHATROOM_EINVAL ? find_bad_authorizer_key(b, a) : NULL, result,
+                         &why);
+    return judge(b, &a->section, chatroom_authorizer(b->c, chatroom_remote_authorizer, target, a->limits.timeout_ms),
+                 NULL);
 }
 
 #else
@@ -280,7 +359,7 @@ static int make_model(const struct binding *b, const struct gateway_route *route
     int result = m ? chatroom_model_new(NULL, chatroom_str(route->model), &m->model, &why) : CHATROOM_ENOMEM;
 
     if (result != CHATROOM_OK)
-        return judge(b, &route->section, result, &why);
+        return judge_file(b, &route->section, "model", route->model_file, result, &why);
     m->next = b->in->models;
     b->in->models = m;
     *ret_model = m->model;
@@ -346,6 +425,8 @@ static int bind_credentials(const struct binding *b)
                                                   chatroom_str(c->token), chatroom_str(c->policy)};
         struct chatroom_error why = {0};
 
+        if (c->policy && chatroom_policy_check(chatroom_str(c->policy), &why) != CHATROOM_OK)
+            return judge_file(b, &c->section, "policy", c->policy_file, CHATROOM_EINVAL, &why);
         if (!c->outgoing)
             result = judge(b, &c->section, chatroom_add_credential(b->c, &given, &why), &why);
     }
@@ -420,17 +501,17 @@ static int bind_access_log(const struct binding *b)
 {
     const char *format = b->options->access_log;
     struct chatroom_error why = {0};
-    char text[sizeof why.text + 16];
     int result;
 
     if (!format)
         return CHATROOM_OK;
-    result = access_log_init(&b->in->access, b->log, b->options->access_log_file, b->error);
+    /* Who only checks makes no file. */
+    result = access_log_init(&b->in->access, b->log, b->options->check ? NULL : b->options->access_log_file, b->error);
     if (result == CHATROOM_OK) {
         result = chatroom_access_log(b->c, format, access_log_write, &b->in->access, &why);
-        snprintf(text, sizeof text, "access-log: %s", why.text[0] ? why.text : chatroom_strerror(result));
         if (result != CHATROOM_OK)
-            chatroom_error_set(b->error, result, text);
+            options_refuse(b->options, b->options->access_log_line, "access-log", result,
+                           why.text[0] ? why.text : chatroom_strerror(result), b->error);
     }
     return result;
 }

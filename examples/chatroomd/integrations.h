@@ -23,7 +23,7 @@ void integrations_configure(struct integrations *in, const struct options *optio
 
 /*
  * After it, and after the chat's routes, which a [route] of the same key replaces. log must outlive the instance.
- * Errors: EINVAL with a sentence that names file, line and section; EACCES the access log's file; ENOMEM.
+ * Errors: EINVAL with a sentence that names file, line, section and key; EACCES the access log's file; ENOMEM.
  */
 int integrations_bind(struct integrations *in, const struct options *options, chatroom *c, struct log *log,
                       struct chatroom_error *error);

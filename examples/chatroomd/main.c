@@ -72,6 +72,7 @@ static const char help[] =
     "  --access-log-file FILE   append them there, instead of logging them\n"
     "  --debug-refusals     error messages to clients carry the exact cause\n"
     "  --log-level WORD     error, warn, info (the default) or debug, as JSON lines on standard error\n"
+    "  --check              say whether options and file are good, and end: nothing is opened\n"
     "  --version, --help\n"
     "\n"
     "SIGTERM, SIGINT or SIGHUP ends it: everybody is told, nothing acknowledged is lost. A second one ends it at "
@@ -81,6 +82,8 @@ static const char help[] =
     "4 the data directory cannot be used; 5 the data is in use by another process; 6 the data is of another format;\n"
     "7 the data is damaged; 8 ended at once by a second signal; 9 the address is not one of this machine;\n"
     "10 the address is not permitted.\n";
+
+static const char cannot_print[] = "what was asked for could not be printed.";
 
 struct server {
     struct options options;
@@ -245,6 +248,14 @@ static void say_names(void)
 }
 #endif
 
+/* The library speaks of an expression; who wrote it knows it as an option. */
+static int refuse_selection(const struct options *o, int result, struct chatroom_error *error)
+{
+    if (!o->route_selection || result == CHATROOM_ENOMEM)
+        return result;
+    return options_refuse(o, o->route_selection_line, "route-selection", result, error->text, error);
+}
+
 /* With an error, what was made is released by server_fini(). */
 static int make(struct server *s, struct chatroom_error *error)
 {
@@ -266,8 +277,9 @@ static int make(struct server *s, struct chatroom_error *error)
     set_limits(&s->options, &config.limits);
     integrations_configure(&s->integrations, &s->options, &config);
     result = chatroom_new(&config, &s->chatroom, error);
-    if (result == CHATROOM_OK)
-        result = bind_names(s, error);
+    if (result != CHATROOM_OK)
+        return refuse_selection(&s->options, result, error);
+    result = bind_names(s, error);
     if (result == CHATROOM_OK)
         result = bind_chat(s);
     return result == CHATROOM_OK ? integrations_bind(&s->integrations, &s->options, s->chatroom, &s->log, error)
@@ -403,11 +415,19 @@ static void prepare_process(void)
     }
 }
 
+static int say_good(const struct options *o)
+{
+    printf("%s %s good.\n", o->config ? o->config : "The options", o->config ? "is" : "are");
+    return fflush(stdout) == 0 ? EXIT_DONE : refuse(EXIT_OTHER, cannot_print);
+}
+
 static int run(struct server *s)
 {
     struct chatroom_error error = {0};
     int result = make(s, &error);
 
+    if (result == CHATROOM_OK && s->options.check)
+        return say_good(&s->options);
     if (result == CHATROOM_OK)
         result = chatroom_start(s->chatroom, chatroom_host_now(), &error);
     if (result != CHATROOM_OK)
@@ -440,7 +460,7 @@ int main(int argc, char **argv)
     if (s.options.wish != OPTIONS_RUN) {
         fputs(s.options.wish == OPTIONS_HELP ? help : "chatroomd " CHATROOM_VERSION "\n", stdout);
         options_fini(&s.options);
-        return fflush(stdout) == 0 ? EXIT_DONE : refuse(EXIT_OTHER, "what was asked for could not be printed.");
+        return fflush(stdout) == 0 ? EXIT_DONE : refuse(EXIT_OTHER, cannot_print);
     }
     log_init(&s.log, STDERR_FILENO, s.options.log_level, getenv("JOURNAL_STREAM"));
     prepare_process();

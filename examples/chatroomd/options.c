@@ -35,6 +35,7 @@ static const struct option names[] = {
     {"access-log", required_argument, NULL, ACCESS_LOG},
     {"access-log-file", required_argument, NULL, ACCESS_LOG_FILE},
     {"debug-refusals", no_argument, NULL, DEBUG_REFUSALS},
+    {"check", no_argument, NULL, CHECK},
     {"help", no_argument, NULL, HELP},
     {"version", no_argument, NULL, VERSION},
     {NULL, 0, NULL, 0},
@@ -88,11 +89,17 @@ struct file {
     struct gateway_reader reader;
 };
 
+/* What is asked of this one start. */
+static bool is_flag_alone(int option)
+{
+    return option == CONFIG || option == CHECK || option == HELP || option == VERSION;
+}
+
 /* One "name = value" before every section. */
 static bool take_option(struct source *s, const char *name, const char *value)
 {
     for (const struct option *o = names; o->name; o++)
-        if (strcmp(o->name, name) == 0 && o->val != CONFIG && o->val != HELP && o->val != VERSION)
+        if (strcmp(o->name, name) == 0 && !is_flag_alone(o->val))
             return source_take(s, (enum option_name)o->val, o->name, value);
     return source_refuse_option(s, name, "is no option");
 }
@@ -177,6 +184,8 @@ static bool read_both(struct source *defaults, struct source *flags, struct sour
     memset(&file->values.gateway, 0, sizeof file->values.gateway);
     if (!file->given[CHAT] && !flags->given[CHAT])
         defaults->values.chat = !defaults->values.gateway.first[GATEWAY_ROUTE];
+    defaults->values.route_selection_line = flags->given[ROUTE_SELECTION] ? 0 : file->given[ROUTE_SELECTION];
+    defaults->values.access_log_line = flags->given[ACCESS_LOG] ? 0 : file->given[ACCESS_LOG];
     if (flags->values.wish != OPTIONS_RUN)
         return true;
     return source_check_both(file, flags, &defaults->values) &&
@@ -197,6 +206,17 @@ bool options_read(int argc, char **argv, struct options *ret_options, struct cha
     else
         options_fini(&defaults.values);
     return ok;
+}
+
+int options_refuse(const struct options *options, int line, const char *name, int code, const char *what,
+                   struct chatroom_error *ret_error)
+{
+    struct source source = {.file = line ? options->config : NULL, .line = line, .error = ret_error};
+
+    ret_error->code = CHATROOM_OK; /* the first refusal is kept, and this one is to say more than the one before */
+    source_refuse_option(&source, name, what);
+    ret_error->code = code;
+    return code;
 }
 
 void options_fini(struct options *options)

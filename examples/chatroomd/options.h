@@ -44,7 +44,8 @@ struct options {
     enum chatroom_durability durability;
     enum chatroom_log_level log_level;
     bool chat; /* the chat's routes are there, and its page; unless somebody says so, when the file has no routes */
-    char *route_selection; /* NULL: the library's; the same goes for those below */
+    char *route_selection;    /* NULL: the library's; the same goes for those below */
+    int route_selection_line; /* of the file, for what only the library can refuse; 0: the command line */
     char *api_id;
     char *region;
     char *account_id;
@@ -53,8 +54,10 @@ struct options {
     struct value_throttle throttle; /* of the stage */
     char *metrics;                  /* path of the counters; NULL: none */
     char *access_log;               /* format; NULL: none */
+    int access_log_line;            /* as above */
     char *access_log_file;          /* NULL: into the log */
     bool debug_refusals;
+    bool check;             /* says whether all this is good, and ends */
     struct gateway gateway; /* the sections of the file */
 };
 
@@ -66,5 +69,9 @@ struct options {
 bool options_read(int argc, char **argv, struct options *ret_options, struct chatroom_error *ret_error);
 
 void options_fini(struct options *options);
+
+/* Says no to an option when more is known, as options_read() does: line 0 is the command line. Returns code. */
+int options_refuse(const struct options *options, int line, const char *name, int code, const char *what,
+                   struct chatroom_error *ret_error);
 
 #endif

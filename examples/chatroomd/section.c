@@ -100,7 +100,7 @@ static const struct section_key route_keys[] = {
     {"content-type", FORM_TEXT, IN(route, content_type), BY_HTTP, 0, 0, NULL},
     {"map", FORM_PAIRS, IN(route, maps), BY_HTTP, 0, GATEWAY_MAPS_MOST, NULL},
     {"response", FORM_RESPONSES, IN(route, responses), GATEWAY_HTTP, 0, GATEWAY_RESPONSES_MOST, NULL},
-    {"status", FORM_NUMBER, IN(route, status), GATEWAY_MOCK, 100, 599, NULL},
+    {"status", FORM_NUMBER, IN(route, status), GATEWAY_MOCK, 200, 599, NULL},
     {"body", FORM_MAYBE_TEXT, IN(route, body), GATEWAY_MOCK, 0, 0, NULL},
     {"two-way", FORM_SWITCH, IN(route, two_way), ANY_TYPE, 0, 0, NULL},
     {"throttle", FORM_THROTTLE, IN(route, throttle), ANY_TYPE, 0, 0, NULL},
@@ -185,9 +185,10 @@ static bool set_file(struct gateway *g, const struct section_key *key, const cha
         return complain(ret_complaint, "needs a path");
     if (key->form == FORM_SECRET_FILE)
         *text = file_read_secret(&g->pool, path, ret_complaint);
-    else if (key->form == FORM_TEXT_FILE)
-        *text = file_read(&g->pool, path, key->most, ret_complaint);
-    else if (access(path, R_OK) == 0)
+    else if (key->form == FORM_TEXT_FILE) {
+        text[0] = file_read(&g->pool, path, key->most, ret_complaint);
+        text[1] = path;
+    } else if (access(path, R_OK) == 0)
         *text = path;
     else
         snprintf(ret_complaint, VALUE_COMPLAINT_BYTES, "cannot read %.110s: %.60s", path, strerror(errno));
@@ -224,11 +225,17 @@ static bool set_response(struct pool *pool, struct gateway_response *response, c
     if (size < sizeof status)
         memcpy(status, rest, size);
     if (key == 0 || !value_number(status, 0, 599, &response->status, ret_complaint) ||
-        (response->status > 0 && response->status < 100))
+        (response->status > 0 && response->status < 200))
         return complain(ret_complaint, "needs KEY STATUS, such as $default 200, and perhaps a body; status 0: the "
                                        "server's own");
     return set_copy(pool, &response->key, value, key, ret_complaint) &&
            (!*body || set_copy(pool, &response->body, body, strlen(body), ret_complaint));
+}
+
+/* AWS lists in one text what stands one a line here. */
+static bool is_alone(const char *value, char *ret_complaint)
+{
+    return !strchr(value, ',') || complain(ret_complaint, "has a comma: several stand one a line");
 }
 
 /* One more of a list; its number stands behind it. */
@@ -251,7 +258,7 @@ static bool add(struct gateway *g, const struct section_key *key, void *list, co
     else if (key->form == FORM_RESPONSES)
         ok = set_response(&g->pool, item, value, ret_complaint);
     else
-        ok = (key->form == FORM_TEXTS || value_address(value, ret_complaint)) &&
+        ok = (key->form == FORM_TEXTS ? is_alone(value, ret_complaint) : value_address(value, ret_complaint)) &&
              set_text(&g->pool, item, value, ret_complaint);
     *count += ok;
     return ok;

@@ -13,7 +13,7 @@ enum section_form {
     FORM_MAYBE_TEXT,  /* const char *, perhaps empty */
     FORM_SECRET,      /* the same as FORM_TEXT, of which the file must take care */
     FORM_SECRET_FILE, /* const char *: what is in the file */
-    FORM_TEXT_FILE,   /* const char *: what is in the file, of at most most bytes */
+    FORM_TEXT_FILE,   /* const char *: what is in the file, of at most most bytes; and another behind it: its path */
     FORM_PATH,        /* const char *: as seen from here, readable */
     FORM_SWITCH,      /* int */
     FORM_CHOICE,      /* int */

@@ -27,12 +27,12 @@ bool source_refuse(struct source *s, const char *sentence)
 
 bool source_refuse_option(struct source *s, const char *name, const char *what)
 {
-    char text[256];
+    char text[640]; /* longer than an error's, which is cut at a whole character */
 
     if (s->file)
-        snprintf(text, sizeof text, "%.80s:%d: %.40s: %.120s", s->file, s->line, name, what);
+        snprintf(text, sizeof text, "%.100s:%d: %.40s: %s", s->file, s->line, name, what);
     else
-        snprintf(text, sizeof text, "--%.40s: %.200s", name, what);
+        snprintf(text, sizeof text, "--%.40s: %s", name, what);
     return source_refuse(s, text);
 }
 
@@ -135,6 +135,7 @@ static const struct form {
     [ACCESS_LOG] = {TEXT, offsetof(struct options, access_log), check_text, NULL},
     [ACCESS_LOG_FILE] = {TEXT, offsetof(struct options, access_log_file), check_path, NULL},
     [DEBUG_REFUSALS] = {SWITCH, offsetof(struct options, debug_refusals), NULL, value_switches},
+    [CHECK] = {SWITCH, offsetof(struct options, check), NULL, value_switches},
 };
 
 static bool set_text(const struct form *form, char **text, const char *value, char *ret_complaint)
@@ -280,6 +281,18 @@ static bool selects_action(const struct options *o)
            strcmp(o->route_selection, "${request.body.action}") == 0;
 }
 
+/* Whether somebody else answers there, before the counters could. */
+static bool check_metrics_path(struct source *file, struct source *flags, const struct options *o)
+{
+    struct source *s = who_said(file, flags, METRICS);
+
+    if (s && strcmp(o->metrics, "/health") == 0)
+        return source_refuse_option(s, "metrics", "contradicts /health, which answers there already");
+    if (s && strcmp(o->metrics + 1, o->stage) == 0)
+        return source_refuse_option(s, "metrics", "contradicts stage: the WebSocket is at that path");
+    return true;
+}
+
 bool source_check_both(struct source *file, struct source *flags, const struct options *o)
 {
     static const struct {
@@ -297,5 +310,5 @@ bool source_check_both(struct source *file, struct source *flags, const struct o
                                     "contradicts chat = yes: its messages say in action what they want");
     if (!o->access_log && (s = who_said(file, flags, ACCESS_LOG_FILE)))
         return source_refuse_option(s, "access-log-file", "needs access-log, the format of its lines");
-    return true;
+    return check_metrics_path(file, flags, o);
 }

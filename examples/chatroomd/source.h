@@ -36,6 +36,7 @@ enum option_name {
     ACCESS_LOG,
     ACCESS_LOG_FILE,
     DEBUG_REFUSALS,
+    CHECK,
     HELP,
     VERSION,
     OPTION_COUNT,

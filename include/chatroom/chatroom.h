@@ -6,6 +6,7 @@
  *   - What a client was told is as safe as the store says: the memory store keeps nothing, the lmdb store's durability option
  *     decides what a crash can lose (docs/operator.md).
  *   - Queues are bounded. A client that does not read is dropped; one that sends too much is told so, then dropped.
+ *   - In C++ the headers are C++17; the initialisers (CHATROOM_CONFIG and the like) name members, which is C++20.
  *   - Names are not accounts: whoever registers a name has it, as in the workshop. Authenticate on $connect.
  */
 #ifndef CHATROOM_CHATROOM_H

@@ -43,7 +43,7 @@ struct chatroom_limits {
     size_t bytes_per_second; /* of one connection; 0: no limit */
     size_t bytes_burst;
     unsigned handler_timeout_ms;   /* for deferred requests */
-    unsigned drain_ms;             /* chatroom_stop() waits for peers at most this long */
+    unsigned drain_ms;             /* chatroom_stop() waits at most this long, for deferred requests half of it */
     uint16_t unknown_stage_status; /* HTTP status of an upgrade to another path than the stage's */
     unsigned history_pages;        /* read at once, for all connections; the others wait for their turn */
     size_t recent_bytes; /* for the newest entries of rooms, kept so that a page of them needs no store; 0: none */
@@ -119,8 +119,10 @@ CHATROOM_API uint64_t chatroom_deadline(const chatroom *c);
 
 /*
  * Begins the end: no new connections, every open one is closed with 1001 after what was sent to it, every $disconnect
- * runs, every write is completed. chatroom_stopped() says when that is so, or limits.drain_ms have passed. A second
- * call has no effect; nor has one before chatroom_start(). Handlers and callbacks may call it.
+ * runs, every write is completed. A connection with a deferred request gets half of limits.drain_ms for it; then its
+ * client is told as after a time-out, and closed. chatroom_stopped() says when all is done, or limits.drain_ms have
+ * passed: what is left then has its $disconnect at the next start, and the log says how many ("sessions_left"). A
+ * second call has no effect; nor has one before chatroom_start(). Handlers and callbacks may call it.
  */
 CHATROOM_API void chatroom_stop(chatroom *c);
 CHATROOM_API bool chatroom_stopped(const chatroom *c);

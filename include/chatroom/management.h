@@ -87,7 +87,11 @@ CHATROOM_API int chatroom_map_domain(chatroom *c, const char *domain, const char
 /* ---- access log -----------------------------------------------------------------------------------------------------
  */
 
-/* Gets one line for each request that is through, without a newline, borrowed. Owner's thread. */
+/*
+ * Gets one line for each request that is through, without a newline, borrowed. Messages beyond messages_per_second,
+ * bytes_per_second or what may be held (struct chatroom_limits) have one line a second and connection at most, as their
+ * client is told of one; the counters count all. Owner's thread.
+ */
 typedef void chatroom_access_fn(void *arg, chatroom_span line);
 
 /* format: text with $context variables, at most 3,072 bytes. Errors: EINVAL with a sentence that points into it,

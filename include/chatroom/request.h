@@ -37,7 +37,9 @@ typedef struct chatroom_request chatroom_request;
  */
 typedef int chatroom_handler_fn(chatroom_request *request, void *arg);
 
-/* What a route may do beside answering its own connection, as bits. Anything else it asks for is EDENIED, and logged.
+/*
+ * What a route may do beside answering its own connection and closing it, as bits. Anything else it asks for is EDENIED,
+ * and logged.
  */
 enum chatroom_may {
     CHATROOM_MAY_POST = 1u << 0,       /* speak to others without storing it: post, broadcast, tell */
@@ -206,8 +208,10 @@ CHATROOM_API int chatroom_request_broadcast(chatroom_request *request, chatroom_
  * ENOMEM. */
 CHATROOM_API int chatroom_request_tell(chatroom_request *request, chatroom_span room, chatroom_span text);
 
-/* Closes this connection after what was sent to it. Errors: EINVAL a code that may not be sent, or a reason above 123
- * bytes. */
+/*
+ * Closes this connection after what was sent to it; what is asked for after this call is not sent to it. Any route may.
+ * Errors: EINVAL a code that may not be sent, or a reason above 123 bytes.
+ */
 CHATROOM_API int chatroom_request_close(chatroom_request *request, uint16_t code, chatroom_span reason);
 
 /*

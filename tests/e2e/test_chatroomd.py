@@ -26,7 +26,7 @@ FREE = ("--listen", "127.0.0.1:0")
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "chatroomd")
 OPTIONS = ("config", "listen", "origin", "data", "memory", "stage", "mode", "keep-empty-rooms", "no-rate-limits", "threads",
            "profile", "durability", "log-level", "chat", "route-selection", "api-id", "region", "account-id", "domain", "secure",
-           "throttle", "metrics", "access-log", "access-log-file", "debug-refusals", "version", "help")
+           "throttle", "metrics", "access-log", "access-log-file", "debug-refusals", "check", "version", "help")
 
 
 def run(*arguments, **more):
@@ -87,7 +87,7 @@ class Words(Case):
             example = file.read()
         for option in OPTIONS:
             self.assertIn("--" + option, manual)
-            if option not in ("config", "version", "help"):
+            if option not in ("config", "check", "version", "help"):
                 self.assertRegex(example, r"(?m)^(# )?%s = " % option)
 
     def test_every_line_of_the_example_file_is_accepted(self):
@@ -202,10 +202,48 @@ class Refusals(Case):
         self.refused(2, self.path("ini") + ":3: [domain a/b]: needs a host", "--config", self.path("ini"))
 
     def test_what_only_the_library_knows(self):
-        self.refused(2, "access-log: ", "--memory", *FREE, "--access-log", "$context.nonsense")
+        self.refused(2, "--access-log: ", "--memory", *FREE, "--access-log", "$context.nonsense")
         self.refused(4, "access-log-file: cannot write", "--memory", *FREE, "--access-log", "x", "--access-log-file",
                      self.path("none/x"))
-        self.refused(2, "", "--memory", *FREE, "--chat", "no", "--route-selection", "$request.body..x")
+        self.refused(2, "--route-selection: ", "--memory", *FREE, "--chat", "no", "--route-selection", "$request.body..x")
+        with open(self.path("ini"), "w", encoding="utf-8") as file:
+            file.write("memory = yes\nchat = no\nroute-selection = $request.body..x\naccess-log = $context.nonsense\n")
+        self.refused(2, self.path("ini") + ":3: route-selection: ", "--config", self.path("ini"), *FREE)
+        self.refused(2, self.path("ini") + ":4: access-log: ", "--config", self.path("ini"), *FREE, "--route-selection", "x")
+        self.refused(2, "--access-log: ", "--config", self.path("ini"), *FREE, "--route-selection", "x", "--access-log",
+                     "$context.other")
+
+
+class Check(Case):
+    """What --check says, and that it leaves nothing behind."""
+
+    GOOD = ("listen = %s\ndata = data\nmetrics = /metrics\naccess-log = $context.status\naccess-log-file = access\n"
+            "[management]\nallow-unsigned-loopback = yes\n[route $default]\ntype = mock\n")
+
+    def check(self, text, *arguments):
+        with open(self.path("ini"), "w", encoding="utf-8") as file:
+            file.write(text)
+        return run("--check", "--config", self.path("ini"), *arguments, cwd=self.path("."))
+
+    def test_a_good_file_is_good_also_while_a_server_runs_on_it(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            answer = self.check(self.GOOD % ("127.0.0.1:%d" % taken.getsockname()[1]))
+        self.assertEqual((answer.returncode, answer.stdout, answer.stderr), (0, self.path("ini") + " is good.\n", ""))
+        self.assertEqual(os.listdir(self.path(".")), ["ini"])
+
+    def test_flags_alone(self):
+        answer = run("--check", "--memory")
+        self.assertEqual((answer.returncode, answer.stdout, answer.stderr), (0, "The options are good.\n", ""))
+
+    def test_what_a_start_would_refuse_is_refused(self):
+        good = self.GOOD % "127.0.0.1:0"
+        for text, words in ((good + "url = http://x/\n", ":10: [route $default] url: is no key of type = mock"),
+                            (good + "[domain a/b]\n", ":10: [domain a/b]: needs a host"),
+                            (good.replace(".status", ".nonsense"), ":4: access-log: ")):
+            answer = self.check(text)
+            self.assertEqual((answer.returncode, answer.stdout), (2, ""), text)
+            self.assertIn("chatroomd: " + self.path("ini") + words, answer.stderr)
+        self.assertEqual(os.listdir(self.path(".")), ["ini"])
 
 
 class Start(Case):

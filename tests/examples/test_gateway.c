@@ -273,9 +273,13 @@ static void gateway__options_are_refused_with_their_line(void **state)
     settings_refused("throttle = 1/1000001\n", "1: throttle: needs RATE/BURST, such as 100/200, both at most 1000000");
     settings_refused("metrics = metrics\n", "1: metrics: needs a path that begins with /, such as /metrics");
     settings_refused("metrics = /a b\n", "1: metrics: needs a path that begins with /, such as /metrics");
+    settings_refused("\nmetrics = /health\n", "2: metrics: contradicts /health, which answers there already");
+    settings_refused("stage = live\nmetrics = /live\n", "2: metrics: contradicts stage: the WebSocket is at that path");
+    settings_refused("metrics = /development\n", "1: metrics: contradicts stage: the WebSocket is at that path");
     settings_refused("access-log =\n", "1: access-log: needs a value");
     settings_refused("access-log-file =\n", "1: access-log-file: needs a path");
     settings_refused("\naccess-log-file = x\n", "2: access-log-file: needs access-log, the format of its lines");
+    settings_refused("check = yes\n", "1: check: is no option");
     settings_refused("debug-refusals = 2\n", "1: debug-refusals: \"2\" is none of yes, true, on, 1, no, false, off, 0");
 }
 
@@ -301,8 +305,9 @@ static void gateway__the_cloud_services_quotas_hold_in_its_profile(void **state)
     (void)state;
     snprintf(text + size, sizeof text - size, "%s", slow);
     settings_refused(text, "6: [route a] timeout-ms: needs 50 to 29000 with profile = aws");
-    snprintf(text + size, sizeof text - size, "[authorizer]\ntype = lambda\nfunction = f\ntimeout-ms = 30000\n");
-    settings_refused(text, "5: [authorizer] timeout-ms: needs 50 to 29000 with profile = aws");
+    snprintf(text + size, sizeof text - size,
+             "[authorizer]\ntype = lambda\nfunction = f\nendpoint = http://127.0.0.1:1\ntimeout-ms = 30000\n");
+    settings_refused(text, "6: [authorizer] timeout-ms: needs 50 to 29000 with profile = aws");
     for (int i = 1; i <= 301; i++)
         size += (size_t)snprintf(text + size, sizeof text - size, "[route r%d]\ntype = mock\n", i);
     settings_refused(text, "602: [route r301]: is the 301st route, and profile = aws has at most 300");
@@ -323,6 +328,10 @@ static void gateway__unknown_and_repeated_things_are_refused(void **state)
     settings_refused("[remote]\n[remote]\n", "2: [remote]: stands on line 1 already");
     settings_refused("[route a]\ntype = mock\n[route  a]\n", "3: [route  a]: stands on line 1 already");
     settings_refused("[domain x]\n[domain x]\n", "2: [domain x]: stands on line 1 already");
+    settings_refused(
+        "[domain A.example]\n[domain a.example]\n",
+        "2: [domain a.example]: stands on line 1 already, as [domain A.example]: hosts are the same in any "
+        "case of letters");
     settings_refused("[route a]\nnonsense = 1\n", "2: [route a] nonsense: is no key of this section");
     settings_refused("[route a]\nstage = x\n", "2: [route a] stage: is no key of this section");
     settings_refused("[route a]\ntype = mock\ntype = mock\n", "3: [route a] type: stands on line 2 already");
@@ -348,14 +357,19 @@ static void gateway__values_are_refused_with_their_key(void **state)
     settings_refused("[route a]\ncalls = 0\n", "2: [route a] calls: needs a number from 1 to 65536");
     settings_refused("[route a]\nwaiting = x\n", "2: [route a] waiting: needs a number from 1 to 1000000");
     settings_refused("[route a]\nretries = 11\n", "2: [route a] retries: needs a number from 0 to 10");
-    settings_refused("[route a]\nstatus = 600\n", "2: [route a] status: needs a number from 100 to 599");
+    settings_refused("[route a]\nstatus = 600\n", "2: [route a] status: needs a number from 200 to 599");
+    settings_refused("[route a]\nstatus = 199\n", "2: [route a] status: needs a number from 200 to 599");
+    settings_refused("[authorizer]\nidentity-source = context.stage, route.request.header.Auth\n",
+                     "2: [authorizer] identity-source: has a comma: several stand one a line");
+    settings_refused("[authorizer]\nidentity-source = context.stage\n  stageVariables.a,context.stage\n",
+                     "3: [authorizer] identity-source: has a comma: several stand one a line");
     settings_refused("[route a]\nconnection-throttle = 0/0\n",
                      "2: [route a] connection-throttle: zero would let nobody through; leave it out for no limit");
     settings_refused("[route a]\nmap = x\n",
                      "2: [route a] map: needs DESTINATION SOURCE, such as integration.request.header.X-Who "
                      "context.connectionId");
-    for (size_t i = 0; i < 5; i++) {
-        static const char *const bad[] = {"404", "404 x", "404 99", "404 600", "404 2000"};
+    for (size_t i = 0; i < 6; i++) {
+        static const char *const bad[] = {"404", "404 x", "404 99", "404 199", "404 600", "404 2000"};
         char text[64];
 
         snprintf(text, sizeof text, "[route a]\nresponse = %s\n", bad[i]);
@@ -463,6 +477,66 @@ static void gateway__what_makes_no_sense_is_refused(void **state)
                      "4: [route a] credential: there is no [credential] section of that access key");
     settings_refused("[authorizer]\ntype = lambda\nfunction = f\ncredential = nobody\n",
                      "4: [authorizer] credential: there is no [credential] section of that access key");
+}
+
+static void gateway__a_call_that_nobody_would_take_is_refused(void **state)
+{
+#define UNSIGNED "has no endpoint, and without a credential AWS would not take the call"
+    static const char *const accepted[] = {
+        "[route a]\ntype = lambda\nfunction = f\ncredential = " KEY "\n" CREDENTIAL,
+        "[route a]\ntype = lambda\nfunction = f\nendpoint = http://127.0.0.1:1\n",
+        "[authorizer]\ntype = lambda\nfunction = f\ncredential = " KEY "\n" CREDENTIAL,
+    };
+
+    (void)state;
+    settings_refused("\n[route a]\ntype = lambda\nfunction = f\n", "2: [route a]: " UNSIGNED);
+    settings_refused("[authorizer]\ntype = lambda\nfunction = f\n", "1: [authorizer]: " UNSIGNED);
+    for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
+        struct options o = settings_accepted(accepted[i]);
+
+        options_fini(&o);
+    }
+}
+
+static void gateway__a_disconnect_has_no_throttle(void **state)
+{
+#define THROTTLE "has no effect here: every connection has its $disconnect, however fast they go"
+    struct options o = settings_accepted("[route $connect]\ntype = mock\nthrottle = 1/1\n");
+
+    (void)state;
+    options_fini(&o);
+    settings_refused("[route $disconnect]\ntype = mock\nthrottle = 1/1\n",
+                     "3: [route $disconnect] throttle: " THROTTLE);
+    settings_refused("[route $disconnect]\ntype = mock\nconnection-throttle = 1/1\n",
+                     "3: [route $disconnect] connection-throttle: " THROTTLE);
+}
+
+static void gateway__a_function_has_one_qualifier(void **state)
+{
+    static const char *const functions[] = {"f:live", "arn:aws:lambda:eu-west-1:123456789012:function:f:live",
+                                            "123456789012:function:f:7",
+                                            "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/"
+                                            "arn:aws:lambda:eu-west-1:123456789012:function:f:live/invocations"};
+    static const char *const without[] = {"f", "${stageVariables.f}",
+                                          "arn:aws:lambda:eu-west-1:123456789012:function:f",
+                                          "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/"
+                                          "arn:aws:lambda:eu-west-1:123456789012:function:f/invocations"};
+    char text[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        snprintf(text, sizeof text, "[route a]\ntype = lambda\nendpoint = http://x\nfunction = %s\nqualifier = 7\n",
+                 functions[i]);
+        settings_refused(text, "5: [route a] qualifier: contradicts function, which ends with one already");
+    }
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++) {
+        struct options o;
+
+        snprintf(text, sizeof text, "[route a]\ntype = lambda\nendpoint = http://x\nfunction = %s\nqualifier = 7\n",
+                 without[i]);
+        o = settings_accepted(text);
+        options_fini(&o);
+    }
 }
 
 static void gateway__a_route_key_has_an_end(void **state)
@@ -618,6 +692,9 @@ int main(void)
         cmocka_unit_test(gateway__keys_of_another_type_are_refused),
         cmocka_unit_test(gateway__what_is_missing_is_named),
         cmocka_unit_test(gateway__what_makes_no_sense_is_refused),
+        cmocka_unit_test(gateway__a_call_that_nobody_would_take_is_refused),
+        cmocka_unit_test(gateway__a_disconnect_has_no_throttle),
+        cmocka_unit_test(gateway__a_function_has_one_qualifier),
         cmocka_unit_test(gateway__a_route_key_has_an_end),
         cmocka_unit_test(gateway__files_are_looked_at_before_they_are_read),
         cmocka_unit_test(gateway__secrets_are_for_few_eyes),

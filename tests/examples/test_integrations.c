@@ -90,6 +90,15 @@ static void bind_refused(const char *text, const char *tail)
     assert_string_equal(t.error.text, sentence);
 }
 
+/* Of what stands in a file of its own. */
+static void file_refused(const char *text, const char *where, const char *file, const char *what)
+{
+    char tail[400];
+
+    snprintf(tail, sizeof tail, "%s%s: %s", where, settings_path(file), what);
+    bind_refused(text, tail);
+}
+
 static void integrations__everything_at_once(void **state)
 {
     struct trial t;
@@ -146,8 +155,11 @@ static void integrations__what_the_library_refuses_is_refused_with_its_section(v
 {
     (void)state;
     settings_write("bad.json", "{\"pattern\":\"x\"}", 0644);
-    bind_refused("[route a]\ntype = mock\nmodel = bad.json\n",
-                 "1: [route a]: There is no keyword of this kind: \"pattern\", at $.");
+    settings_write("policy", "[]", 0644);
+    file_refused("[route a]\ntype = mock\nmodel = bad.json\n", "3: [route a] model: ", "bad.json",
+                 "There is no keyword of this kind: \"pattern\", at $.");
+    file_refused("[credential " KEY "]\nsecret = x\npolicy = policy\n", "3: [credential " KEY "] policy: ", "policy",
+                 "A policy is not an object.");
     bind_refused("[credential short]\nsecret = x\n",
                  "1: [credential short]: An access key has 16 to 128 letters, digits and underscores.");
     bind_refused("[api-keys]\nsource = header\n[api-key a]\nvalue = short\n",
@@ -158,7 +170,6 @@ static void integrations__what_the_library_refuses_is_refused_with_its_section(v
     bind_refused("[domain a/b]\n",
                  "1: [domain a/b]: needs a host, such as chat.example, and a key of letters, digits and "
                  "$-_.+!*'()");
-    bind_refused("[domain a]\n[domain A]\n", "2: [domain A]: It exists already.");
     bind_refused("[domain a]\nkey = x/y\n",
                  "1: [domain a]: needs a host, such as chat.example, and a key of letters, digits "
                  "and $-_.+!*'()");
@@ -167,34 +178,50 @@ static void integrations__what_the_library_refuses_is_refused_with_its_section(v
 static void integrations__an_access_log_needs_its_format_and_its_file(void **state)
 {
     struct trial t = try_to_bind("access-log = $context.nonsense\n");
+    char head[256];
 
     (void)state;
     assert_int_equal(t.result, CHATROOM_EINVAL);
-    assert_int_equal(strncmp(t.error.text, "access-log: ", 12), 0);
+    snprintf(head, sizeof head, "%s:1: access-log: ", settings_path("chatroomd.ini"));
+    assert_int_equal(strncmp(t.error.text, head, strlen(head)), 0);
+    assert_true(strlen(t.error.text) > strlen(head) + 10);
     t = try_to_bind("access-log = x\naccess-log-file = /nonexistent/x\n");
     assert_int_equal(t.result, CHATROOM_EACCES);
     assert_string_equal(t.error.text, "access-log-file: cannot write /nonexistent/x: No such file or directory");
 }
 
 #ifdef CHATROOM_REMOTE
-static void integrations__targets_are_refused_with_their_section(void **state)
+static void integrations__targets_are_refused_with_their_key(void **state)
 {
-    static const char *const texts[] = {
-        "[route a]\ntype = http_proxy\nurl = ftp://x/\n",
-        "[route a]\ntype = http_proxy\nurl = http://x/\nmap = nonsense context.stage\n",
-        "[route a]\ntype = http\nurl = http://x/\nresponse = /[/ 200\n",
-        "[route a]\ntype = lambda\nendpoint = nonsense\nfunction = f\n",
-        "[authorizer]\ntype = lambda\nendpoint = http://x\nfunction = f\nidentity-source = nonsense\n",
+#define BY_NAME "[route a]\ntype = lambda\nendpoint = http://x\n"
+#define LISTS   "[route a]\ntype = http\nurl = http://x/\n"
+    static const struct {
+        const char *text, *where;
+    } cases[] = {
+        {"[route a]\ntype = http_proxy\nurl = ftp://x/\n", "3: [route a] url: "},
+        {"[route a]\ntype = http_proxy\nurl = http://x/\nmethod = A B\n", "4: [route a] method: "},
+        {LISTS "response = 200 200\nmap = nonsense context.stage\n", "5: [route a] map: "},
+        {LISTS "map = integration.request.header.X context.stage\nresponse = /[/ 200\n", "5: [route a] response: "},
+        {"[route a]\ntype = lambda\nendpoint = nonsense\nfunction = f\n", "3: [route a] endpoint: "},
+        {BY_NAME "function = ${nonsense}\n", "4: [route a] function: "},
+        {BY_NAME "function = f\nqualifier = ${nonsense}\n", "5: [route a] qualifier: "},
+        {"[credential " KEY "]\nsecret = x\n[route a]\ntype = lambda\nfunction = f\ncredential = " KEY
+         "\nserial = yes\n",
+         "7: [route a] serial: "},
+        {"[authorizer]\ntype = lambda\nendpoint = x\nfunction = f\n", "3: [authorizer] endpoint: "},
+        {"[authorizer]\ntype = lambda\nendpoint = http://x\nfunction = f\nidentity-source = nonsense\n",
+         "5: [authorizer] identity-source: "},
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        struct trial t = try_to_bind(texts[i]);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct trial t = try_to_bind(cases[i].text);
         char head[256];
 
-        snprintf(head, sizeof head, "%s:1: [%s]: ", settings_path("chatroomd.ini"), i < 4 ? "route a" : "authorizer");
+        snprintf(head, sizeof head, "%s:%s", settings_path("chatroomd.ini"), cases[i].where);
         assert_int_equal(t.result, CHATROOM_EINVAL);
-        assert_int_equal(strncmp(t.error.text, head, strlen(head)), 0);
+        if (strncmp(t.error.text, head, strlen(head)) != 0)
+            fail_msg("%s instead of %s", t.error.text, head);
         assert_true(strlen(t.error.text) > strlen(head) + 10);
     }
 }
@@ -203,10 +230,10 @@ static void integrations__without_libcurl_handlers_elsewhere_are_refused(void **
 {
 #define REFUSED "cannot be served: chatroomd was built without libcurl, so that it calls nobody"
     (void)state;
-    bind_refused("[route a]\ntype = lambda\nfunction = f\n", "1: [route a]: " REFUSED);
+    bind_refused("[route a]\ntype = lambda\nendpoint = http://x\nfunction = f\n", "1: [route a]: " REFUSED);
     bind_refused("[route a]\ntype = http_proxy\nurl = http://x/\n", "1: [route a]: " REFUSED);
     bind_refused("[route a]\ntype = http\nurl = http://x/\nresponse = $default 200\n", "1: [route a]: " REFUSED);
-    bind_refused("[authorizer]\ntype = lambda\nfunction = f\n", "1: [authorizer]: " REFUSED);
+    bind_refused("[authorizer]\ntype = lambda\nendpoint = http://x\nfunction = f\n", "1: [authorizer]: " REFUSED);
     bind_refused("[remote]\ncalls = 1\n", "1: [remote]: " REFUSED);
 }
 #endif
@@ -298,7 +325,7 @@ int main(void)
         cmocka_unit_test(integrations__what_the_library_refuses_is_refused_with_its_section),
         cmocka_unit_test(integrations__an_access_log_needs_its_format_and_its_file),
 #ifdef CHATROOM_REMOTE
-        cmocka_unit_test(integrations__targets_are_refused_with_their_section),
+        cmocka_unit_test(integrations__targets_are_refused_with_their_key),
 #else
         cmocka_unit_test(integrations__without_libcurl_handlers_elsewhere_are_refused),
 #endif

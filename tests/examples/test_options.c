@@ -154,6 +154,19 @@ static void options__every_flag_is_heard(void **state)
     options_fini(&o);
 }
 
+static void options__a_check_is_the_command_lines(void **state)
+{
+    struct options o;
+
+    (void)state;
+    o = accepted(WORDS("--check"));
+    assert_true(o.check && o.wish == OPTIONS_RUN);
+    options_fini(&o);
+    o = accepted(WORDS("--memory"));
+    assert_false(o.check);
+    options_fini(&o);
+}
+
 static void options__help_and_version_are_wishes(void **state)
 {
     struct options o = accepted(WORDS("--version", "--nonsense"));
@@ -410,6 +423,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options__nothing_given_means_the_defaults),
         cmocka_unit_test(options__every_flag_is_heard),
+        cmocka_unit_test(options__a_check_is_the_command_lines),
         cmocka_unit_test(options__help_and_version_are_wishes),
         cmocka_unit_test(options__an_unknown_flag_is_refused_by_name),
         cmocka_unit_test(options__a_bad_value_is_refused_with_its_option),

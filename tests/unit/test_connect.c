@@ -859,7 +859,7 @@ static void AGW_39_after_a_crash_as_well_the_last_event_knows_what_the_authorize
     gate_step(&g);
     assert_int_equal(disconnect.calls, 1);
     assert_int_equal(disconnect.cause, CHATROOM_CAUSE_CRASH);
-    assert_true(gate_logged(&g, "disconnect ", "cause=crash"));
+    assert_true(gate_logged(&g, "disconnect", "cause=crash"));
     assert_string_equal(disconnect.authorizer, data);
     assert_string_equal(disconnect.connection_id, connect.connection_id);
     assert_string_equal(disconnect.domain, "chat.example:8080");

@@ -71,7 +71,8 @@ CHATROOM_API void chatroom_remote_free(chatroom_remote *remote);
  * The handler of a route; target is a chatroom_remote_target of the instance's remote, but no authorizer. Ends the
  * request with chatroom_finish(). Results, each with its cause in the log ("integration_failed"): EFAILED the target
  * cannot be reached, did not answer well, or said that it failed; ETIMEDOUT its time-out has passed, waiting for its
- * turn included; EAGAIN too many calls wait; ENOMEM; EINVAL no such target.
+ * turn included; EAGAIN too many calls wait; ENOMEM. One more, EINVAL no such target, is logged by the core alone
+ * ("refused").
  */
 CHATROOM_API int chatroom_remote_handler(chatroom_request *request, void *target);
 
