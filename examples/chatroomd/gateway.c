@@ -140,11 +140,12 @@ static bool check_lambda(const struct gateway_reader *r, const struct gateway_se
     return true;
 }
 
-/* Every connection that came has its $disconnect, however fast they go. */
-static bool check_throttle(const struct gateway_reader *r, const struct gateway_section *section, const char *key)
+static bool check_throttles(const struct gateway_reader *r, const struct gateway_section *section)
 {
-    return strcmp(section->name, "$disconnect") != 0 || !section_line(section, key) ||
-           refuse_key(r, section, key,
+    if (section_line(section, "connection-throttle"))
+        return refuse_key(r, section, "connection-throttle", "has no effect here: a connection has one of these");
+    return strcmp(section->name, "$disconnect") != 0 || !section_line(section, "throttle") ||
+           refuse_key(r, section, "throttle",
                       "has no effect here: every connection has its $disconnect, however fast they go");
 }
 
@@ -160,7 +161,7 @@ static bool check_life_cycle(const struct gateway_reader *r, const struct gatewa
     if (route->two_way)
         return refuse_key(r, section, "two-way",
                           "has no sense here: nothing can be sent to a connection that is not there");
-    return check_throttle(r, section, "throttle") && check_throttle(r, section, "connection-throttle");
+    return check_throttles(r, section);
 }
 
 static bool check_route(const struct gateway_reader *r, const struct gateway_route *route)

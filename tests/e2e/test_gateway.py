@@ -381,7 +381,8 @@ class Answers(Case):
 
     def test_the_end_waits_for_a_function_that_does_not_answer_only_so_long(self):
         peer = self.stop_while_a_function_is_called(lambda let, stopping: stopping.join(SECONDS * 2))
-        self.assertEqual(peer.closed()[0], 1006)
+        self.assertEqual(json.loads(peer.receive())["message"], "Endpoint request timed out")
+        self.assertEqual(peer.closed(), (1001, "Going away"))
 
 
 class Frames(Case):

@@ -498,17 +498,19 @@ static void gateway__a_call_that_nobody_would_take_is_refused(void **state)
     }
 }
 
-static void gateway__a_disconnect_has_no_throttle(void **state)
+static void gateway__the_events_of_a_life_have_no_throttle_that_does_nothing(void **state)
 {
-#define THROTTLE "has no effect here: every connection has its $disconnect, however fast they go"
     struct options o = settings_accepted("[route $connect]\ntype = mock\nthrottle = 1/1\n");
 
     (void)state;
     options_fini(&o);
     settings_refused("[route $disconnect]\ntype = mock\nthrottle = 1/1\n",
-                     "3: [route $disconnect] throttle: " THROTTLE);
+                     "3: [route $disconnect] throttle: has no effect here: every connection has its $disconnect, "
+                     "however fast they go");
     settings_refused("[route $disconnect]\ntype = mock\nconnection-throttle = 1/1\n",
-                     "3: [route $disconnect] connection-throttle: " THROTTLE);
+                     "3: [route $disconnect] connection-throttle: has no effect here: a connection has one of these");
+    settings_refused("[route $connect]\ntype = mock\nconnection-throttle = 1/1\n",
+                     "3: [route $connect] connection-throttle: has no effect here: a connection has one of these");
 }
 
 static void gateway__a_function_has_one_qualifier(void **state)
@@ -693,7 +695,7 @@ int main(void)
         cmocka_unit_test(gateway__what_is_missing_is_named),
         cmocka_unit_test(gateway__what_makes_no_sense_is_refused),
         cmocka_unit_test(gateway__a_call_that_nobody_would_take_is_refused),
-        cmocka_unit_test(gateway__a_disconnect_has_no_throttle),
+        cmocka_unit_test(gateway__the_events_of_a_life_have_no_throttle_that_does_nothing),
         cmocka_unit_test(gateway__a_function_has_one_qualifier),
         cmocka_unit_test(gateway__a_route_key_has_an_end),
         cmocka_unit_test(gateway__files_are_looked_at_before_they_are_read),
