@@ -2,6 +2,7 @@
 
 #include "facts.h"
 #include "memory.h"
+#include "octet.h"
 #include "token.h"
 
 #include <chatroom/management.h>
@@ -91,11 +92,6 @@ void cr_api_fini(chatroom *c)
 
 /* ---- domains ---- */
 
-static char lower(char octet)
-{
-    return octet >= 'A' && octet <= 'Z' ? (char)(octet - 'A' + 'a') : octet;
-}
-
 static const struct cr_domain *find_domain(const chatroom *c, chatroom_span name)
 {
     const struct cr_domain *domain = c->domains;
@@ -116,7 +112,7 @@ static bool is_mapping_key(const char *key)
     static const char others[] = "$-_.+!*'()";
 
     for (const char *at = key; *at; at++)
-        if (!(lower(*at) >= 'a' && lower(*at) <= 'z') && !(*at >= '0' && *at <= '9') && !contains(others, *at))
+        if (!(cr_lower(*at) >= 'a' && cr_lower(*at) <= 'z') && !(*at >= '0' && *at <= '9') && !contains(others, *at))
             return false;
     return strlen(key) <= CR_PATH_MOST;
 }

@@ -1,4 +1,7 @@
 #include <chatroom/json.h>
+
+#include "octet.h"
+
 #include <chatroom/utf8.h>
 
 /* ---- scanning ---- */
@@ -70,14 +73,6 @@ static bool skip_word(struct cursor *c, const char *word)
     return true;
 }
 
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    digit |= 0x20;
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 /* The four digits of \uXXXX. -1: they are none. */
 static int32_t take_unit(struct cursor *c)
 {
@@ -86,7 +81,7 @@ static int32_t take_unit(struct cursor *c)
     if (c->end - c->at < 4)
         return -1;
     for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(*c->at++);
+        int digit = cr_hex_digit(*c->at++);
 
         if (digit < 0)
             return -1;

@@ -5,6 +5,7 @@
 #include "clf.h"
 #include "memory.h"
 #include "metrics.h"
+#include "octet.h"
 #include "signers.h"
 #include "text.h"
 
@@ -58,25 +59,16 @@ struct goal {
     size_t id_size;
 };
 
-static int hex(char octet)
-{
-    if (octet >= '0' && octet <= '9')
-        return octet - '0';
-    if (octet >= 'a' && octet <= 'f')
-        return octet - 'a' + 10;
-    return octet >= 'A' && octet <= 'F' ? octet - 'A' + 10 : -1;
-}
-
 /* Takes one character, which may be percent-encoded (RFC 3986, 2.1). */
 static char take_character(chatroom_span *text)
 {
     const char *at = text->bytes;
-    bool encoded = text->size >= 3 && at[0] == '%' && hex(at[1]) >= 0 && hex(at[2]) >= 0;
+    bool encoded = text->size >= 3 && at[0] == '%' && cr_hex_digit(at[1]) >= 0 && cr_hex_digit(at[2]) >= 0;
     size_t size = encoded ? 3 : 1;
 
     text->bytes += size;
     text->size -= size;
-    return encoded ? (char)(hex(at[1]) * 16 + hex(at[2])) : at[0];
+    return encoded ? (char)(cr_hex_digit(at[1]) * 16 + cr_hex_digit(at[2])) : at[0];
 }
 
 /* Takes "/@connections" off, in any encoding. */

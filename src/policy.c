@@ -1,5 +1,7 @@
 #include <chatroom/policy.h>
 
+#include "octet.h"
+
 #include <chatroom/json.h>
 
 /* An escape of JSON takes six bytes for one, at most; and two quotes. */
@@ -64,11 +66,6 @@ static bool is_text(const struct chatroom_json_value *value, const char *wanted)
 
 /* ---- patterns ---- */
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 /* How many bytes a character takes, the rest of a damaged one counted in. */
 static size_t character_size(chatroom_span text, size_t at)
 {
@@ -95,7 +92,7 @@ static bool matches(chatroom_span pattern, chatroom_span text, bool fold)
             p++;
             t += character_size(text, t);
         } else if (p < pattern.size &&
-                   (fold ? lower(pattern.bytes[p]) == lower(text.bytes[t]) : pattern.bytes[p] == text.bytes[t])) {
+                   (fold ? cr_lower(pattern.bytes[p]) == cr_lower(text.bytes[t]) : pattern.bytes[p] == text.bytes[t])) {
             p++;
             t++;
         } else if (star != SIZE_MAX) {

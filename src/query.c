@@ -1,5 +1,7 @@
 #include "query.h"
 
+#include "octet.h"
+
 static chatroom_span from(chatroom_span text, size_t at)
 {
     return chatroom_bytes(text.bytes + at, text.size - at);
@@ -40,14 +42,6 @@ bool cr_query_next(chatroom_span *query, struct chatroom_header *ret_parameter)
     return true;
 }
 
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    digit |= 0x20;
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 bool cr_query_octet(chatroom_span *encoded, char *ret_octet)
 {
     size_t used = 1;
@@ -56,7 +50,7 @@ bool cr_query_octet(chatroom_span *encoded, char *ret_octet)
         return false;
     *ret_octet = encoded->bytes[0] == '+' ? ' ' : encoded->bytes[0];
     if (encoded->bytes[0] == '%' && encoded->size >= 3) {
-        int high = hex_digit(encoded->bytes[1]), low = hex_digit(encoded->bytes[2]);
+        int high = cr_hex_digit(encoded->bytes[1]), low = cr_hex_digit(encoded->bytes[2]);
 
         if (high >= 0 && low >= 0) {
             *ret_octet = (char)(high << 4 | low);

@@ -1,6 +1,7 @@
 #include <chatroom/sigv4.h>
 
 #include "amz_date.h"
+#include "octet.h"
 #include "sigv4_canonical.h"
 #include "sigv4_claim.h"
 #include "token.h"
@@ -303,17 +304,12 @@ struct names {
     size_t count;
 };
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 /* As the names are in lower case. */
 static int compare_names(chatroom_span a, chatroom_span b)
 {
     for (size_t i = 0; i < a.size && i < b.size; i++)
-        if (lower(a.bytes[i]) != lower(b.bytes[i]))
-            return (unsigned char)lower(a.bytes[i]) - (unsigned char)lower(b.bytes[i]);
+        if (cr_lower(a.bytes[i]) != cr_lower(b.bytes[i]))
+            return (unsigned char)cr_lower(a.bytes[i]) - (unsigned char)cr_lower(b.bytes[i]);
     return (a.size > b.size) - (a.size < b.size);
 }
 
@@ -343,7 +339,7 @@ static void list_names(const struct chatroom_sigv4_request *request, const struc
         if (i > 0)
             put_in_text(text, ";", 1);
         for (size_t j = 0; j < names.names[i].size; j++) {
-            char c = lower(names.names[i].bytes[j]);
+            char c = cr_lower(names.names[i].bytes[j]);
 
             put_in_text(text, &c, 1);
         }

@@ -1,21 +1,10 @@
 #include "sigv4_canonical.h"
 
+#include "octet.h"
+#include "query.h"
+#include "token.h"
+
 /* ---- parts ---- */
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-bool cr_same_name(chatroom_span a, chatroom_span b)
-{
-    if (a.size != b.size)
-        return false;
-    for (size_t i = 0; i < a.size; i++)
-        if (lower(a.bytes[i]) != lower(b.bytes[i]))
-            return false;
-    return true;
-}
 
 static bool is_space(char c)
 {
@@ -61,19 +50,11 @@ bool cr_split_target(chatroom_span target, chatroom_span *ret_path, chatroom_spa
 
 /* ---- percent-encoding ---- */
 
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    digit |= 0x20;
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 bool cr_percent_valid(chatroom_span text)
 {
     for (size_t i = 0; i < text.size; i++)
         if (text.bytes[i] == '%' &&
-            (text.size - i < 3 || hex_digit(text.bytes[i + 1]) < 0 || hex_digit(text.bytes[i + 2]) < 0))
+            (text.size - i < 3 || cr_hex_digit(text.bytes[i + 1]) < 0 || cr_hex_digit(text.bytes[i + 2]) < 0))
             return false;
     return true;
 }
@@ -83,7 +64,7 @@ unsigned char cr_percent_next(chatroom_span text, size_t *at)
     const char *from = text.bytes + *at;
 
     *at += *from == '%' ? 3 : 1;
-    return (unsigned char)(*from == '%' ? hex_digit(from[1]) << 4 | hex_digit(from[2]) : *from);
+    return (unsigned char)(*from == '%' ? cr_hex_digit(from[1]) << 4 | cr_hex_digit(from[2]) : *from);
 }
 
 static bool is_unreserved(unsigned char c)
@@ -135,26 +116,14 @@ static int compare_encoded(chatroom_span a, chatroom_span b)
     return (at_a < a.size) - (at_b < b.size);
 }
 
-static int compare(const struct cr_parameter *a, const struct cr_parameter *b)
+static int compare(const struct chatroom_header *a, const struct chatroom_header *b)
 {
     int order = compare_encoded(a->name, b->name);
 
     return order != 0 ? order : compare_encoded(a->value, b->value);
 }
 
-bool cr_next_parameter(chatroom_span *query, struct cr_parameter *ret_parameter)
-{
-    chatroom_span pair;
-
-    while (cr_next_part(query, '&', &pair))
-        if (cr_next_part(&pair, '=', &ret_parameter->name)) {
-            ret_parameter->value = pair;
-            return true;
-        }
-    return false;
-}
-
-static void insert(struct cr_query *query, const struct cr_parameter *parameter)
+static void insert(struct cr_query *query, const struct chatroom_header *parameter)
 {
     size_t at = query->count++;
 
@@ -165,12 +134,12 @@ static void insert(struct cr_query *query, const struct cr_parameter *parameter)
 
 bool cr_query_read(struct cr_query *query, chatroom_span text)
 {
-    struct cr_parameter parameter;
+    struct chatroom_header parameter;
 
     query->count = 0;
     if (!cr_percent_valid(text))
         return false;
-    for (size_t count = 0; cr_next_parameter(&text, &parameter); count++) {
+    for (size_t count = 0; cr_query_next(&text, &parameter); count++) {
         if (count == CHATROOM_SIGV4_QUERY_MOST)
             return false;
         if (!chatroom_span_equal(parameter.name, chatroom_str("X-Amz-Signature")))
@@ -214,7 +183,7 @@ static void put_query(const struct cr_canonical *canonical, cr_put_fn *put, void
     bool first = true;
 
     for (size_t i = 0; i < canonical->query->count; i++) {
-        const struct cr_parameter *parameter = &canonical->query->parameters[i];
+        const struct chatroom_header *parameter = &canonical->query->parameters[i];
 
         if (canonical->without_token && chatroom_span_equal(parameter->name, chatroom_str("X-Amz-Security-Token")))
             continue;
@@ -255,7 +224,7 @@ static void put_header(const struct cr_canonical *canonical, chatroom_span name,
     for (size_t i = 0; i < own + canonical->more_count; i++) {
         const struct chatroom_header *header = i < own ? &canonical->request->headers[i] : &canonical->more[i - own];
 
-        if (!cr_same_name(header->name, name))
+        if (!cr_same_word(header->name, name))
             continue;
         if (!first)
             put(arg, ",", 1);

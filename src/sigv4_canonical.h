@@ -10,14 +10,9 @@
 
 typedef void cr_put_fn(void *arg, const char *bytes, size_t size);
 
-/* A parameter of a query, as sent. */
-struct cr_parameter {
-    chatroom_span name, value;
-};
-
-/* Parameters in the order of the canonical request, but for X-Amz-Signature, which is none of them. */
+/* Parameters as sent, in the order of the canonical request, but for X-Amz-Signature, which is none of them. */
 struct cr_query {
-    struct cr_parameter parameters[CHATROOM_SIGV4_QUERY_MOST];
+    struct chatroom_header parameters[CHATROOM_SIGV4_QUERY_MOST];
     size_t count;
 };
 
@@ -38,9 +33,6 @@ struct cr_canonical {
 /* False: the target does not begin with '/'. A query is there or empty. */
 bool cr_split_target(chatroom_span target, chatroom_span *ret_path, chatroom_span *ret_query);
 
-/* The next parameter of a query, whose rest is left in *query; empty ones are passed over. False: there is none. */
-bool cr_next_parameter(chatroom_span *query, struct cr_parameter *ret_parameter);
-
 /* False: there are too many, or a '%' without two hexadecimal digits. */
 bool cr_query_read(struct cr_query *query, chatroom_span text);
 
@@ -49,9 +41,6 @@ bool cr_next_part(chatroom_span *rest, char separator, chatroom_span *ret_part);
 
 /* Without the spaces and tabs around it. */
 chatroom_span cr_trim(chatroom_span text);
-
-/* As names of headers are: without case. */
-bool cr_same_name(chatroom_span a, chatroom_span b);
 
 /* The next octet of a text with percent escapes, and in *at where it goes on. All escapes must be valid. */
 unsigned char cr_percent_next(chatroom_span text, size_t *at);

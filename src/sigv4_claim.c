@@ -1,5 +1,6 @@
 #include "sigv4_claim.h"
 
+#include "query.h"
 #include "sigv4_canonical.h"
 #include "token.h"
 
@@ -10,7 +11,7 @@ size_t cr_header_find(const struct chatroom_sigv4_request *request, const char *
     size_t count = 0;
 
     for (size_t i = 0; i < request->header_count; i++)
-        if (cr_same_name(request->headers[i].name, chatroom_str(name))) {
+        if (cr_same_word(request->headers[i].name, chatroom_str(name))) {
             *ret_value = cr_trim(request->headers[i].value);
             count++;
         }
@@ -19,11 +20,11 @@ size_t cr_header_find(const struct chatroom_sigv4_request *request, const char *
 
 size_t cr_parameter_find(chatroom_span query, const char *name, chatroom_span *ret_value)
 {
-    struct cr_parameter parameter;
+    struct chatroom_header parameter;
     size_t count = 0;
 
     *ret_value = chatroom_bytes(NULL, 0);
-    while (cr_next_parameter(&query, &parameter))
+    while (cr_query_next(&query, &parameter))
         if (chatroom_span_equal(parameter.name, chatroom_str(name))) {
             *ret_value = parameter.value;
             count++;
@@ -102,7 +103,7 @@ static bool comes_before(chatroom_span a, chatroom_span b)
 static bool has_header(const struct chatroom_sigv4_request *request, chatroom_span name)
 {
     for (size_t i = 0; i < request->header_count; i++)
-        if (cr_same_name(request->headers[i].name, name))
+        if (cr_same_word(request->headers[i].name, name))
             return true;
     return false;
 }
@@ -298,7 +299,7 @@ bool cr_can_be_signed(const struct chatroom_sigv4_request *request)
 static bool has_authorization(const struct chatroom_sigv4_request *request)
 {
     for (size_t i = 0; i < request->header_count; i++)
-        if (cr_same_name(request->headers[i].name, chatroom_str("Authorization")) &&
+        if (cr_same_word(request->headers[i].name, chatroom_str("Authorization")) &&
             starts_with(cr_trim(request->headers[i].value), "AWS4-"))
             return true;
     return false;

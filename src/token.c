@@ -1,15 +1,12 @@
 #include "token.h"
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
+#include "octet.h"
 
 static bool is_token_character(char c)
 {
     static const char others[] = "!#$%&'*+-.^_`|~";
 
-    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || memchr(others, c, sizeof others - 1);
+    return (c >= '0' && c <= '9') || (cr_lower(c) >= 'a' && cr_lower(c) <= 'z') || memchr(others, c, sizeof others - 1);
 }
 
 bool cr_is_token(chatroom_span text)
@@ -25,7 +22,7 @@ bool cr_same_word(chatroom_span a, chatroom_span b)
     if (a.size != b.size)
         return false;
     for (size_t i = 0; i < a.size; i++)
-        if (lower(a.bytes[i]) != lower(b.bytes[i]))
+        if (cr_lower(a.bytes[i]) != cr_lower(b.bytes[i]))
             return false;
     return true;
 }
