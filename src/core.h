@@ -103,7 +103,7 @@ struct cr_lent {
 };
 
 #define CR_MEMBERS 24  /* of a message, found in one scan; the rest are looked up */
-#define CR_ARENA   544 /* enough for an ordinary request */
+#define CR_ARENA   512 /* enough for an ordinary request */
 
 /* What chatroom_request_history() asked for. */
 struct cr_history {

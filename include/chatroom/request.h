@@ -61,7 +61,7 @@ struct chatroom_route_options {
     uint32_t may;                   /* bits of enum chatroom_may */
     bool two_way;                   /* what its integration returns goes back: chatroom_finish() in event.h */
     unsigned timeout_ms;            /* of a deferred request; 0: limits.handler_timeout_ms */
-    unsigned connection_per_minute; /* requests of one connection; 0: no limit */
+    unsigned connection_per_minute; /* messages of one connection; 0: no limit. Not of $connect, $disconnect */
     unsigned connection_burst;
     unsigned per_second; /* requests of all connections, its throttle; 0: no limit */
     unsigned burst;
