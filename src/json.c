@@ -114,6 +114,33 @@ static bool skip_escape(struct cursor *c)
     return memchr("\"\\/bfnrt", *c->at++, 8) != NULL;
 }
 
+#define EACH_OCTET UINT64_C(0x0101010101010101)
+
+/* Is there an octet of value 0? What has the high bit may count as well, and what stands above one that does. */
+static uint64_t has_zero(uint64_t word)
+{
+    return (word - EACH_OCTET) & 0x80 * EACH_OCTET;
+}
+
+/*
+ * How many octets from here on mean themselves inside a string, and are ASCII: eight at a time, so that it may be up to
+ * eight too few.
+ */
+static size_t plain_run(const char *at, size_t left)
+{
+    size_t run = 0;
+    uint64_t word;
+
+    for (; left - run >= sizeof word; run += sizeof word) {
+        memcpy(&word, at + run, sizeof word);
+        if ((word | (word - 0x20 * EACH_OCTET) | has_zero(word ^ '"' * EACH_OCTET) |
+             has_zero(word ^ '\\' * EACH_OCTET)) &
+            0x80 * EACH_OCTET)
+            break;
+    }
+    return run;
+}
+
 /* A string from its opening quote on; UTF-8 is checked run by run. */
 static bool skip_string(struct cursor *c, bool *ret_escaped)
 {
@@ -124,6 +151,7 @@ static bool skip_string(struct cursor *c, bool *ret_escaped)
         const char *run = c->at;
         unsigned char all = 0;
 
+        c->at += plain_run(c->at, (size_t)(c->end - c->at));
         while (c->at < c->end && *c->at != '"' && *c->at != '\\' && (unsigned char)*c->at >= 0x20)
             all |= (unsigned char)*c->at++;
         if (all >= 0x80 && !chatroom_utf8_valid(chatroom_bytes(run, (size_t)(c->at - run))))
@@ -552,6 +580,11 @@ static void put_unit_escape(struct chatroom_json *json, unsigned unit)
     put(json, escape, sizeof escape);
 }
 
+static bool is_plain(char octet)
+{
+    return (unsigned char)(octet - ' ') < 0x80 - ' ' && octet != '"' && octet != '\\';
+}
+
 /* U+2028 and U+2029 end a line in scripts older than ES2019. */
 static bool is_line_separator(const char *at, size_t left)
 {
@@ -564,11 +597,15 @@ void chatroom_json_escaped(struct chatroom_json *json, chatroom_span text)
 
     if (text.size == 0)
         text.bytes = ""; /* nothing is added to a null pointer */
-    for (size_t i = 0; i < text.size; i++) {
+    for (size_t i = plain_run(text.bytes, text.size); i < text.size; i++) {
         const char *at = text.bytes + i;
-        const char *escape = short_escape(*at);
-        bool separator = is_line_separator(at, text.size - i);
+        const char *escape;
+        bool separator;
 
+        if (is_plain(*at))
+            continue;
+        escape = short_escape(*at);
+        separator = is_line_separator(at, text.size - i);
         if (!escape && !separator && (unsigned char)*at >= 0x20)
             continue;
         put(json, text.bytes + plain, i - plain);

@@ -333,6 +333,51 @@ static void json__escaped_text_is_a_string_without_its_quotes(void **state)
     assert_true(chatroom_span_equal(text, chatroom_str("a\\\"\\\\\\n\\u0001\\u2028")));
 }
 
+/* The string of 20 octets that has octet at a place. */
+static chatroom_span string_with(char text[20], size_t place, char octet)
+{
+    memset(text, 'x', 20);
+    text[place] = octet;
+    return chatroom_bytes(text, 20);
+}
+
+/* Both sides look at many octets at once where they can: the one that is not like the others may stand anywhere. */
+static void json__any_octet_anywhere_is_written_so_that_it_reads_the_same(void **state)
+{
+    (void)state;
+    for (size_t place = 0; place < 20; place++)
+        for (int octet = 0; octet < 0x80; octet++) {
+            char text[20], buffer[64], resolved[64];
+            struct chatroom_json json = chatroom_json_on(buffer, sizeof buffer);
+            struct chatroom_json_value value;
+            chatroom_span written, read;
+            size_t count;
+
+            chatroom_json_string(&json, string_with(text, place, (char)octet));
+            assert_true(chatroom_json_done(&json, &written));
+            assert_int_equal(chatroom_json_scan(written, &value, NULL, 0, &count), CHATROOM_OK);
+            assert_int_equal(chatroom_json_text(&value, resolved, &read), CHATROOM_OK);
+            assert_true(chatroom_span_equal(read, chatroom_bytes(text, sizeof text)));
+            assert_int_equal(written.size > 22, octet < 0x20 || octet == '"' || octet == '\\');
+        }
+}
+
+static void json__an_octet_that_needs_an_escape_is_refused_anywhere(void **state)
+{
+    (void)state;
+    for (size_t place = 0; place < 20; place++)
+        for (int octet = 0; octet < 0x100; octet++) {
+            char text[22] = "\"";
+            bool bad = octet < 0x20 || octet == '"' || octet == '\\' || octet >= 0x80;
+            size_t count;
+
+            string_with(text + 1, place, (char)octet);
+            text[21] = '"';
+            assert_int_equal(chatroom_json_scan(chatroom_bytes(text, sizeof text), NULL, NULL, 0, &count),
+                             bad ? CHATROOM_EJSON : CHATROOM_OK);
+        }
+}
+
 static void json__writer_says_when_it_did_not_fit(void **state)
 {
     (void)state;
@@ -444,6 +489,8 @@ int main(void)
         cmocka_unit_test(json__text_resolves_escapes),
         cmocka_unit_test(json__writer_puts_commas_and_escapes),
         cmocka_unit_test(json__escaped_text_is_a_string_without_its_quotes),
+        cmocka_unit_test(json__any_octet_anywhere_is_written_so_that_it_reads_the_same),
+        cmocka_unit_test(json__an_octet_that_needs_an_escape_is_refused_anywhere),
         cmocka_unit_test(json__a_string_is_compared_as_it_reads),
         cmocka_unit_test(json__writer_says_when_it_did_not_fit),
         cmocka_unit_test(json__a_walk_meets_every_element_and_member),
