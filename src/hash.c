@@ -41,6 +41,16 @@ static void absorb(struct sip *s, uint64_t word)
     s->v0 ^= word;
 }
 
+/* The octets behind the last whole word. */
+static uint64_t load_rest(const uint8_t *data, size_t size)
+{
+    size_t rest = size % 8;
+
+    if (size < 8 || rest == 0)
+        return load(data, rest);
+    return load(data + size - 8, 8) >> 8 * (8 - rest);
+}
+
 uint64_t chatroom_hash(const uint8_t key[16], const void *data, size_t size)
 {
     uint64_t k0 = load(key, 8), k1 = load(key + 8, 8);
@@ -49,7 +59,7 @@ uint64_t chatroom_hash(const uint8_t key[16], const void *data, size_t size)
 
     for (size_t left = size; left >= 8; left -= 8, at += 8)
         absorb(&s, load(at, 8));
-    absorb(&s, (uint64_t)size << 56 | load(at, size % 8));
+    absorb(&s, (uint64_t)size << 56 | load_rest(data, size));
     s.v2 ^= 0xff;
     rounds(&s, 3);
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
