@@ -24,8 +24,11 @@ static bool is_jamo(UChar32 code)
     return type == U_HST_LEADING_JAMO || type == U_HST_VOWEL_JAMO || type == U_HST_TRAILING_JAMO;
 }
 
+/* Of ASCII all that can be seen, and the space: most names have nothing else, and need not be looked up. */
 static bool is_allowed(UChar32 code)
 {
+    if (code < 0x80)
+        return code >= ' ' && code <= '~';
     return !(U_GET_GC_MASK(code) & REFUSED_CATEGORIES) && !is_exception(code) && !is_jamo(code) &&
            !u_hasBinaryProperty(code, UCHAR_DEFAULT_IGNORABLE_CODE_POINT);
 }

@@ -78,14 +78,19 @@ static bool is_ascii(const struct text *text)
 
 /* ---- the form ---- */
 
-/* No space has a surrogate in it. */
+/* No space has a surrogate in it, and ASCII has one space. */
+static bool is_space(UChar unit)
+{
+    return unit < 0x80 ? unit == ' ' : u_charType(unit) == U_SPACE_SEPARATOR;
+}
+
 static void map_spaces(struct text *text)
 {
     int32_t size = 0;
     bool gap = false;
 
     for (int32_t i = 0; i < text->size; i++) {
-        if (u_charType(text->units[i]) == U_SPACE_SEPARATOR) {
+        if (is_space(text->units[i])) {
             gap = size > 0;
             continue;
         }
@@ -133,10 +138,24 @@ static int enforce(const struct policy *policy, struct text *text)
 
 /* ---- the keys ---- */
 
+static void fold_ascii(const struct text *text, struct text *ret_text)
+{
+    for (int32_t i = 0; i < text->size; i++) {
+        UChar unit = text->units[i];
+
+        ret_text->units[i] = unit >= 'A' && unit <= 'Z' ? (UChar)(unit - 'A' + 'a') : unit;
+    }
+    ret_text->size = text->size;
+}
+
 static int fold(const struct text *text, struct text *ret_text)
 {
     UErrorCode status = U_ZERO_ERROR;
 
+    if (is_ascii(text)) {
+        fold_ascii(text, ret_text);
+        return CHATROOM_OK;
+    }
     ret_text->size = u_strFoldCase(ret_text->units, MOST, text->units, text->size, U_FOLD_CASE_DEFAULT, &status);
     return result_of(status);
 }
