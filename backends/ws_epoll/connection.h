@@ -306,6 +306,9 @@ void ws_output_send_group(struct ws_loop *loop, struct ws_group *group, chatroom
 void ws_output_leave_group(struct ws_loop *loop, struct ws_connection *c, struct chatroom_seat *seat);
 void ws_output_free_group(struct ws_group *group);
 
+/* There is input that is not wanted now: epoll says no more of it until ws_output_flush() finds that it is. */
+void ws_output_ignore_input(struct ws_loop *loop, struct ws_connection *c);
+
 /* Something was queued, or what epoll should watch has changed: the flush looks after it. */
 void ws_output_due(struct ws_loop *loop, struct ws_connection *c);
 /* The end of a tick: writes what is due, and does what follows from it. */

@@ -294,7 +294,7 @@ static void receive(struct ws_loop *loop, struct ws_connection *c)
 static void put_off(struct ws_loop *loop, struct ws_connection *c)
 {
     ws_list_add(loop, c, WS_READY);
-    ws_output_due(loop, c);
+    ws_output_ignore_input(loop, c);
 }
 
 void ws_input_event(struct ws_loop *loop, struct ws_connection *c, uint32_t events)
@@ -310,6 +310,8 @@ void ws_input_event(struct ws_loop *loop, struct ws_connection *c, uint32_t even
     if (!ws_reads(loop, c)) {
         if (events & (EPOLLHUP | EPOLLERR))
             ws_connection_end(loop, c, false);
+        else
+            ws_output_ignore_input(loop, c);
     } else if (loop->full && c->state != WS_LINGER && !(events & (EPOLLHUP | EPOLLERR))) {
         put_off(loop, c);
     } else if (c->state == WS_HEAD || c->state == WS_BODY || (!c->held && !c->postponed)) {

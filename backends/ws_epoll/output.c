@@ -302,16 +302,27 @@ static bool reads_now(const struct ws_loop *loop, const struct ws_connection *c)
     return ws_reads(loop, c) && !(loop->full && c->listed[WS_READY]);
 }
 
-static void watch(struct ws_loop *loop, struct ws_connection *c)
+static void set_interest(struct ws_loop *loop, struct ws_connection *c, uint8_t interest)
 {
-    uint8_t interest = (reads_now(loop, c) ? EPOLLIN : 0) | (ws_queue_empty(&c->out) ? 0 : EPOLLOUT);
     struct epoll_event event = {.events = interest, .data.ptr = &c->source};
 
-    if (interest == c->interest)
-        return;
     if (epoll_ctl(loop->epoll, EPOLL_CTL_MOD, c->fd, &event))
         ws_connection_lose(loop, c, WS_LOST_MEMORY);
     c->interest = interest;
+}
+
+/* Input that is not wanted may be watched until some comes: most peers say nothing then. */
+static void watch(struct ws_loop *loop, struct ws_connection *c)
+{
+    uint8_t interest = (reads_now(loop, c) ? EPOLLIN : 0) | (ws_queue_empty(&c->out) ? 0 : EPOLLOUT);
+
+    if (interest != c->interest && (interest | EPOLLIN) != c->interest)
+        set_interest(loop, c, interest);
+}
+
+void ws_output_ignore_input(struct ws_loop *loop, struct ws_connection *c)
+{
+    set_interest(loop, c, c->interest & EPOLLOUT);
 }
 
 /* Our side of a connection that is over. */
