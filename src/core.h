@@ -122,6 +122,7 @@ struct cr_history {
 struct cr_scan {
     const chatroom_request *of; /* NULL: of none */
     bool is_json, is_object;
+    bool has_all; /* every name is in members, as it reads */
     size_t count;
     struct chatroom_json_member members[CR_MEMBERS];
 };
@@ -299,6 +300,7 @@ struct chatroom {
     struct chatroom_now now;
     struct cr_id_source ids;
     struct cr_expression *selection;
+    struct cr_route *selected;   /* the last that a message did: it is likely to be the next as well. NULL: none */
     const char *selection_field; /* the expression is no more than that member of the message; NULL: it is */
     struct cr_map routes;
     size_t route_count;

@@ -150,9 +150,20 @@ int chatroom_request_broadcast(chatroom_request *request, chatroom_span text)
     return add_message(request, CR_BROADCAST, NULL, CHATROOM_TEXT_MESSAGE, text, chatroom_bytes(NULL, 0));
 }
 
-static struct cr_room *expected_room(const chatroom *c, chatroom_span name)
+/* Handlers mostly mean a room that their session is in, and have its name from there. */
+static struct cr_room *find_room(const chatroom_request *request, chatroom_span name)
 {
-    struct cr_room *room = cr_rooms_find(c, name);
+    const struct cr_membership *membership = request->connection ? request->connection->rooms : NULL;
+
+    for (; membership; membership = membership->next)
+        if (membership->room->name == name.bytes && membership->room->name_size == name.size)
+            return membership->room;
+    return cr_rooms_find(request->c, name);
+}
+
+static struct cr_room *expected_room(const chatroom_request *request, chatroom_span name)
+{
+    struct cr_room *room = find_room(request, name);
 
     if (!room)
         return NULL;
@@ -162,7 +173,7 @@ static struct cr_room *expected_room(const chatroom *c, chatroom_span name)
 
 int chatroom_request_tell(chatroom_request *request, chatroom_span room_name, chatroom_span text)
 {
-    struct cr_room *room = expected_room(request->c, room_name);
+    struct cr_room *room = expected_room(request, room_name);
 
     if (!cr_route_may(request, CHATROOM_MAY_POST, "tell"))
         return CHATROOM_EDENIED;
@@ -274,7 +285,7 @@ int chatroom_request_create_room(chatroom_request *request, chatroom_span name)
 
     if (!cr_route_may(request, CHATROOM_MAY_CREATE, "create"))
         return CHATROOM_EDENIED;
-    if (expected_room(request->c, name))
+    if (expected_room(request, name))
         return CHATROOM_EEXIST;
     result = get_room(request, name, &room);
     if (result != CHATROOM_OK)
@@ -335,7 +346,7 @@ static int add_join(chatroom_request *request, struct cr_room *room)
 static bool may_join(const chatroom_request *request, chatroom_span name)
 {
     return cr_route_may(request, CHATROOM_MAY_JOIN, "join") &&
-           (expected_room(request->c, name) || cr_route_may(request, CHATROOM_MAY_CREATE, "create"));
+           (expected_room(request, name) || cr_route_may(request, CHATROOM_MAY_CREATE, "create"));
 }
 
 int chatroom_request_join(chatroom_request *request, chatroom_span name)
@@ -387,7 +398,7 @@ int chatroom_request_leave(chatroom_request *request, chatroom_span name)
 
 int chatroom_request_delete_room(chatroom_request *request, chatroom_span name)
 {
-    struct cr_room *room = expected_room(request->c, name);
+    struct cr_room *room = expected_room(request, name);
     struct cr_effect *effect;
 
     if (!cr_route_may(request, CHATROOM_MAY_DELETE, "delete"))
@@ -447,7 +458,7 @@ static int check_json(chatroom_request *request, chatroom_span payload)
 
 static int append(chatroom_request *request, chatroom_span room_name, const struct chatroom_entry *entry, bool is_json)
 {
-    struct cr_room *room = expected_room(request->c, room_name);
+    struct cr_room *room = expected_room(request, room_name);
     chatroom_span value, once;
     struct cr_effect *effect;
     int result;
@@ -492,7 +503,7 @@ int chatroom_request_publish(chatroom_request *request, chatroom_span room, chat
 int chatroom_request_history(chatroom_request *request, chatroom_span room_name,
                              const struct chatroom_history_query *query, chatroom_history_fn *then, void *arg)
 {
-    struct cr_room *room = expected_room(request->c, room_name);
+    struct cr_room *room = expected_room(request, room_name);
 
     if (!cr_route_may(request, CHATROOM_MAY_READ, "read"))
         return CHATROOM_EDENIED;

@@ -213,6 +213,17 @@ chatroom *chatroom_request_chatroom(const chatroom_request *request)
     return request->c;
 }
 
+/* Every name is in the scan's own list, none of them with an escape. */
+static bool list_is_enough(const struct cr_scan *scan)
+{
+    if (scan->count > CR_MEMBERS)
+        return false;
+    for (size_t i = 0; i < scan->count; i++)
+        if (scan->members[i].name_escaped)
+            return false;
+    return true;
+}
+
 static const struct cr_scan *scan(chatroom_request *request)
 {
     struct cr_scan *scan = &request->c->scan;
@@ -223,6 +234,7 @@ static const struct cr_scan *scan(chatroom_request *request)
     scan->of = request;
     scan->is_json = chatroom_json_scan(request->body, &value, scan->members, CR_MEMBERS, &scan->count) == CHATROOM_OK;
     scan->is_object = scan->is_json && value.type == CHATROOM_JSON_OBJECT;
+    scan->has_all = scan->is_object && list_is_enough(scan);
     return scan;
 }
 
@@ -250,17 +262,6 @@ bool cr_request_has_scanned(const chatroom_request *request, chatroom_span text)
     return false;
 }
 
-/* Found in the scan's own list when that holds every name, none of them with an escape. */
-static bool list_is_enough(const struct cr_scan *scan)
-{
-    if (scan->count > CR_MEMBERS)
-        return false;
-    for (size_t i = 0; i < scan->count; i++)
-        if (scan->members[i].name_escaped)
-            return false;
-    return true;
-}
-
 int chatroom_request_field(chatroom_request *request, const char *name, struct chatroom_json_value *ret_value)
 {
     const struct cr_scan *found = scan(request);
@@ -269,7 +270,7 @@ int chatroom_request_field(chatroom_request *request, const char *name, struct c
 
     if (!found->is_object)
         return CHATROOM_EJSON;
-    if (!list_is_enough(found))
+    if (!found->has_all)
         return chatroom_json_get(request->body, wanted, ret_value);
     for (size_t i = 0; i < found->count; i++) {
         if (!chatroom_span_equal(found->members[i].name, wanted))

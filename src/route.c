@@ -146,16 +146,23 @@ static chatroom_span select_key(chatroom_request *request, char *buffer)
     return key;
 }
 
+static bool is_called(const struct cr_route *route, chatroom_span key)
+{
+    return route && chatroom_span_equal(chatroom_bytes(route->key, route->key_size), key);
+}
+
 struct cr_route *cr_route_select(chatroom_request *request)
 {
     char buffer[CR_ROUTE_KEY_MOST];
+    chatroom *c = request->c;
     chatroom_span key = select_key(request, buffer);
-    struct cr_route *route = NULL;
 
     /* A client does not get at $connect and its like by naming them. */
-    if (key.size > 0 && key.bytes[0] != '$')
-        route = cr_route_find(request->c, key);
-    return route ? route : request->c->on_default;
+    if (key.size == 0 || key.bytes[0] == '$')
+        return c->on_default;
+    if (!is_called(c->selected, key))
+        c->selected = cr_route_find(c, key);
+    return c->selected ? c->selected : c->on_default;
 }
 
 /* ---- limits ---- */
