@@ -521,24 +521,31 @@ static void put(struct chatroom_json *json, const char *bytes, size_t size)
     json->size += size;
 }
 
+static void put_octet(struct chatroom_json *json, char octet)
+{
+    if (json->size < json->capacity)
+        json->bytes[json->size] = octet;
+    json->size++;
+}
+
 static void begin_value(struct chatroom_json *json)
 {
     if (json->comma)
-        put(json, ",", 1);
+        put_octet(json, ',');
     json->comma = true;
 }
 
 void chatroom_json_open(struct chatroom_json *json, char bracket)
 {
     begin_value(json);
-    put(json, &bracket, 1);
+    put_octet(json, bracket);
     json->depth++;
     json->comma = false;
 }
 
 void chatroom_json_close(struct chatroom_json *json, char bracket)
 {
-    put(json, &bracket, 1);
+    put_octet(json, bracket);
     json->depth--;
     json->comma = true;
 }
@@ -546,9 +553,10 @@ void chatroom_json_close(struct chatroom_json *json, char bracket)
 void chatroom_json_name(struct chatroom_json *json, const char *name)
 {
     begin_value(json);
-    put(json, "\"", 1);
+    put_octet(json, '"');
     put(json, name, strlen(name));
-    put(json, "\":", 2);
+    put_octet(json, '"');
+    put_octet(json, ':');
     json->comma = false; /* its value follows */
 }
 
@@ -622,9 +630,9 @@ void chatroom_json_escaped(struct chatroom_json *json, chatroom_span text)
 void chatroom_json_string(struct chatroom_json *json, chatroom_span text)
 {
     begin_value(json);
-    put(json, "\"", 1);
+    put_octet(json, '"');
     chatroom_json_escaped(json, text);
-    put(json, "\"", 1);
+    put_octet(json, '"');
 }
 
 void chatroom_json_number(struct chatroom_json *json, int64_t number)
