@@ -116,15 +116,32 @@ static bool skip_escape(struct cursor *c)
 
 #define EACH_OCTET UINT64_C(0x0101010101010101)
 
+/* How many octets of a word in memory stand before the one that has the lowest bit; 0 where that is not known. */
+static size_t first_octet(uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(word) / 8;
+#else
+    (void)word;
+    return 0;
+#endif
+}
+
 /* Is there an octet of value 0? What has the high bit may count as well, and what stands above one that does. */
 static uint64_t has_zero(uint64_t word)
 {
     return (word - EACH_OCTET) & 0x80 * EACH_OCTET;
 }
 
-/*
- * How many octets from here on mean themselves inside a string, and are ASCII: eight at a time, so that it may be up to
- * eight too few.
+/* The high bit of the first octet that does not mean itself inside a string or is not ASCII, and any above it. */
+static uint64_t find_special(uint64_t word)
+{
+    return (word | (word - 0x20 * EACH_OCTET) | has_zero(word ^ '"' * EACH_OCTET) |
+            has_zero(word ^ '\\' * EACH_OCTET)) &
+           0x80 * EACH_OCTET;
+}
+
+/* How many octets from here on mean themselves inside a string, and are ASCII: eight at a time, so some may be missed.
  */
 static size_t plain_run(const char *at, size_t left)
 {
@@ -132,11 +149,12 @@ static size_t plain_run(const char *at, size_t left)
     uint64_t word;
 
     for (; left - run >= sizeof word; run += sizeof word) {
+        uint64_t special;
+
         memcpy(&word, at + run, sizeof word);
-        if ((word | (word - 0x20 * EACH_OCTET) | has_zero(word ^ '"' * EACH_OCTET) |
-             has_zero(word ^ '\\' * EACH_OCTET)) &
-            0x80 * EACH_OCTET)
-            break;
+        special = find_special(word);
+        if (special != 0)
+            return run + first_octet(special);
     }
     return run;
 }
