@@ -102,12 +102,20 @@ static void room_free(struct lmdb_table *t, struct lmdb_room *room)
     free(room);
 }
 
-static struct lmdb_slot *slot_find(const struct lmdb_table *t, chatroom_span name)
+static bool is_called(const struct lmdb_slot *slot, chatroom_span name)
+{
+    return slot && chatroom_span_equal(chatroom_bytes(slot->name, slot->size), name);
+}
+
+static struct lmdb_slot *slot_find(struct lmdb_table *t, chatroom_span name)
 {
     struct lmdb_slot *slot = NULL;
     const char *bytes = name.size ? name.bytes : "";
 
+    if (is_called(t->found, name))
+        return t->found;
     HASH_FIND_BYHASHVALUE(hh, t->slots, bytes, name.size, hash_of(t, bytes, name.size), slot);
+    t->found = slot;
     return slot;
 }
 
@@ -135,10 +143,12 @@ static struct lmdb_slot *slot_get(struct lmdb_table *t, chatroom_span name, bool
 static void slot_remove(struct lmdb_table *t, struct lmdb_slot *slot)
 {
     HASH_DELETE(hh, t->slots, slot);
+    if (t->found == slot)
+        t->found = NULL;
     free(slot);
 }
 
-struct lmdb_room *lmdb_table_find(const struct lmdb_table *t, chatroom_span name)
+struct lmdb_room *lmdb_table_find(struct lmdb_table *t, chatroom_span name)
 {
     const struct lmdb_slot *slot = slot_find(t, name);
 

@@ -26,6 +26,7 @@ struct lmdb_room {
 struct lmdb_table {
     uint8_t key[16]; /* random: names come from strangers */
     struct lmdb_slot *slots;
+    struct lmdb_slot *found; /* the last that was: a write asks more than once */
     struct lmdb_room *tails;
     uint64_t tail_entries; /* of all rooms */
     struct lmdb_once *onces, *oldest, *newest;
@@ -45,7 +46,7 @@ struct lmdb_once_head {
 int lmdb_table_init(struct lmdb_table *t);
 void lmdb_table_fini(struct lmdb_table *t);
 
-struct lmdb_room *lmdb_table_find(const struct lmdb_table *t, chatroom_span name);
+struct lmdb_room *lmdb_table_find(struct lmdb_table *t, chatroom_span name);
 
 /* Journaled. All that can fail fails with CHATROOM_ENOMEM and changes nothing. */
 int lmdb_table_create(struct lmdb_table *t, chatroom_span name, uint64_t number, struct lmdb_room **ret_room);

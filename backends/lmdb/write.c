@@ -207,7 +207,7 @@ static bool makes_room(const struct chatroom_write *write)
 }
 
 /* Whether the room of writes[at] will be there when its turn comes. */
-static bool room_exists(const struct lmdb_engine *e, const struct chatroom_write *writes, size_t at)
+static bool room_exists(struct lmdb_engine *e, const struct chatroom_write *writes, size_t at)
 {
     for (size_t i = at; i-- > 0;) {
         bool makes = makes_room(&writes[i]);
@@ -218,7 +218,7 @@ static bool room_exists(const struct lmdb_engine *e, const struct chatroom_write
 }
 
 /* All that can be wrong with a group by itself is found before anything of it is written. */
-static int check_group(const struct lmdb_engine *e, const struct chatroom_ticket *ticket)
+static int check_group(struct lmdb_engine *e, const struct chatroom_ticket *ticket)
 {
     for (size_t i = 0; i < ticket->count; i++) {
         const struct chatroom_write *write = &ticket->writes[i];
