@@ -367,7 +367,7 @@ int cr_expression_evaluate(const struct cr_expression *expression, chatroom_span
     for (size_t i = 0; i < expression->count && result == CHATROOM_OK; i++) {
         const struct step *step = &expression->steps[i];
 
-        switch (step->action) {
+        switch (step->action) { /* not reached: any other */
         case WRITE_TEXT:
             chatroom_json_literal(&out, text_of(expression, step));
             break;

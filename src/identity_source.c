@@ -138,7 +138,7 @@ bool chatroom_event_has_identity(const struct chatroom_request_info *info, chatr
 
     if (parse_good(source, &where, &name))
         return false;
-    switch (where) {
+    switch (where) { /* not reached: any other */
     case IN_HEADER:
         return in_header(info->head, name);
     case IN_QUERY:
@@ -146,7 +146,7 @@ bool chatroom_event_has_identity(const struct chatroom_request_info *info, chatr
     case IN_STAGE:
         return in_stage(info->api, name);
     case IN_CONTEXT:
-        return in_context(info, name);
+        break;
     }
-    return false;
+    return in_context(info, name);
 }
