@@ -95,9 +95,10 @@ static bool context_text(const struct chatroom_request_info *info, chatroom_span
 
 static bool in_context(const struct chatroom_request_info *info, chatroom_span name)
 {
-    chatroom_span text;
+    chatroom_span text = {NULL, 0};
 
-    return is_always_there(name) || (context_text(info, name, &text) && text.size > 0);
+    (void)context_text(info, name, &text);
+    return is_always_there(name) || text.size > 0;
 }
 
 static bool is_context(chatroom_span name)
