@@ -19,4 +19,15 @@ static inline bool cr_character_continues(char octet)
     return ((unsigned char)octet & 0xC0) == 0x80;
 }
 
+/* The front of a text: no more than so many bytes, and no character that it has in half. */
+static inline chatroom_span cr_character_front(chatroom_span text, size_t most)
+{
+    size_t size = text.size;
+
+    if (size > most)
+        for (size = most; size > 0 && cr_character_continues(text.bytes[size]);)
+            size--;
+    return chatroom_bytes(text.bytes, size);
+}
+
 #endif

@@ -194,7 +194,7 @@ static void write_disconnect(const struct chatroom_request_info *info, struct ch
 void chatroom_event_write(const struct chatroom_request_info *info, chatroom_span body, struct chatroom_json *json)
 {
     chatroom_json_open(json, '{');
-    switch (info->event) {
+    switch (info->event) { /* not reached: any other */
     case CHATROOM_CONNECT:
         write_connect(info, json);
         break;

@@ -244,8 +244,10 @@ static bool compile_variable(struct compiler *c)
                        braced ? "A brace is not closed" : "A \"$\" has no path behind it (\\$ is a dollar sign)");
     if (!take_root(c))
         return fail_at(c, from, "A variable begins with something else than request.body (\\$ is a dollar sign)");
-    return emit(c, TAKE_BODY, c->used, 0) && compile_path(c) && (!braced || close_brace(c, from + 1)) &&
-           emit(c, WRITE_VALUE, c->used, 0);
+    emit(c, TAKE_BODY, c->used, 0);
+    if (!compile_path(c) || (braced && !close_brace(c, from + 1)))
+        return false;
+    return emit(c, WRITE_VALUE, c->used, 0);
 }
 
 static bool compile_text(struct compiler *c)
@@ -284,7 +286,9 @@ static bool check_text(struct compiler *c)
         if ((unsigned char)c->text.bytes[i] < 0x20)
             return fail_at(c, i, "The expression holds a control character");
     }
-    return chatroom_utf8_complete(&utf8) || fail_at(c, c->text.size, "The expression is not UTF-8");
+    if (!chatroom_utf8_complete(&utf8))
+        return fail_at(c, c->text.size, "The expression is not UTF-8");
+    return true;
 }
 
 static struct cr_expression *new_expression(const struct chatroom_alloc *alloc, const struct compiler *counted)
@@ -367,7 +371,7 @@ int cr_expression_evaluate(const struct cr_expression *expression, chatroom_span
     for (size_t i = 0; i < expression->count && result == CHATROOM_OK; i++) {
         const struct step *step = &expression->steps[i];
 
-        switch (step->action) {
+        switch (step->action) { /* not reached: any other */
         case WRITE_TEXT:
             chatroom_json_literal(&out, text_of(expression, step));
             break;
@@ -402,5 +406,5 @@ bool cr_expression_is_member(const struct cr_expression *expression, chatroom_sp
 
 bool cr_expression_is_static(const struct cr_expression *expression)
 {
-    return expression->count == 1 && expression->steps[0].action == WRITE_TEXT;
+    return expression->count == 1; /* a variable takes two steps at least */
 }

@@ -100,7 +100,7 @@ uint16_t cr_keys_admit(chatroom *c, chatroom_request *request)
     if (!c->key_required)
         return 0;
     if (c->key_source == CHATROOM_KEY_IN_HEADER)
-        value = request->info.head ? cr_api_header(request->info.head, "x-api-key") : chatroom_bytes(NULL, 0);
+        value = cr_api_header(request->info.head, "x-api-key");
     key = find(c, value);
     if (!key)
         return 403;

@@ -1,7 +1,10 @@
 #include "schema.h"
 
+#include "character.h"
 #include "memory.h"
 #include "number.h"
+
+enum { NAME_SHOWN = 64 }; /* bytes of a name in a sentence */
 
 /* A schema that is being read: what was understood of it goes to the ends of three lists. */
 struct chatroom_model {
@@ -39,12 +42,13 @@ static int refuse(struct reader *r, const struct cr_place *place, const char *wh
 
 static int refuse_name(struct reader *r, const struct cr_place *place, const char *what, chatroom_span name)
 {
+    chatroom_span front = cr_character_front(name, NAME_SHOWN);
     struct cr_sentence sentence = {0};
 
     cr_sentence_add(&sentence, what);
     cr_sentence_add(&sentence, " \"");
-    cr_sentence_quote(&sentence, name.size <= 64 ? name : chatroom_bytes(name.bytes, 64));
-    cr_sentence_add(&sentence, name.size <= 64 ? "\"" : "...\"");
+    cr_sentence_quote(&sentence, front);
+    cr_sentence_add(&sentence, front.size < name.size ? "...\"" : "\"");
     return cr_place_end(place, &sentence, r->error, CHATROOM_EINVAL);
 }
 

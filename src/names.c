@@ -85,8 +85,7 @@ static char *copy(chatroom *c, chatroom_span name, const struct keys *keys)
 
     if (!block)
         return NULL;
-    if (name.size > 0)
-        memcpy(block, name.bytes, name.size);
+    memcpy(block, name.bytes, name.size);
     block[name.size] = '\0';
     if (c->names.ops)
         memcpy(block + name.size + 1, keys, sizeof *keys);

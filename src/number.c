@@ -15,9 +15,10 @@ static bool is_digit(char octet)
     return octet >= '0' && octet <= '9';
 }
 
+/* What stands behind the 'e', at least a digit. */
 static int64_t read_exponent(const char *at, const char *end)
 {
-    bool negative = at < end && *at == '-';
+    bool negative = *at == '-';
     int64_t exponent = 0;
 
     for (; at < end; at++)

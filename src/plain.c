@@ -16,7 +16,7 @@ static struct chatroom_json_value string_at(chatroom_span json)
     struct chatroom_json_value value = {CHATROOM_JSON_STRING, false, {NULL, 0}};
     size_t size = 1;
 
-    while (size < json.size && json.bytes[size] != '"') {
+    while (json.bytes[size] != '"') {
         bool escape = json.bytes[size] == '\\';
 
         value.escaped = value.escaped || escape;
@@ -26,14 +26,14 @@ static struct chatroom_json_value string_at(chatroom_span json)
     return value;
 }
 
-/* The number, word or mark that starts there: up to whatever may stand between two of them. */
+/* The number, word or mark that starts there: up to whatever may stand between two of them. It is inside a bracket. */
 static size_t token_size(chatroom_span json)
 {
     size_t size = 1;
 
     if (memchr("{}[],:", json.bytes[0], 6))
         return 1;
-    while (size < json.size && !is_space(json.bytes[size]) && !memchr(",:]}", json.bytes[size], 4))
+    while (!is_space(json.bytes[size]) && !memchr(",:]}", json.bytes[size], 4))
         size++;
     return size;
 }
@@ -60,7 +60,7 @@ static size_t write_object(struct chatroom_json *out, chatroom_span json)
         else if (first == '}' || first == ']')
             depth--;
         at += size;
-    } while (depth > 0 && at < json.size && !is_full(out));
+    } while (depth > 0 && !is_full(out));
     return at;
 }
 

@@ -145,7 +145,9 @@ static bool check_choice(const struct check *c, const struct cr_schema *schema, 
     for (uint32_t i = 0; i < schema->choice_count; i++)
         if (is_choice(&c->all->choices[schema->first_choice + i], value))
             return true;
-    return schema->choice_count == 0 || fail(c, place, "None of the values of enum", chatroom_bytes(NULL, 0));
+    if (schema->choice_count > 0)
+        return fail(c, place, "None of the values of enum", chatroom_bytes(NULL, 0));
+    return true;
 }
 
 /* ---- strings and numbers */
@@ -215,8 +217,9 @@ static bool check_array(const struct check *c, const struct cr_schema *schema, c
         if (!check_value(c, schema->items, &element.value, &inner))
             return false;
     }
-    return inner.index >= schema->min_items ||
-           fail_number(c, place, "Fewer elements than minItems ", schema->min_items);
+    if (inner.index < schema->min_items)
+        return fail_number(c, place, "Fewer elements than minItems ", schema->min_items);
+    return true;
 }
 
 /* Which of an object's properties came, a bit each. */

@@ -70,13 +70,11 @@ static size_t characters(chatroom_span text)
 
 static void add_excerpt(struct cr_sentence *sentence, chatroom_span rest)
 {
-    size_t size = rest.size < EXCERPT ? rest.size : EXCERPT;
+    chatroom_span front = cr_character_front(rest, EXCERPT);
 
-    while (size < rest.size && size > 0 && cr_character_continues(rest.bytes[size]))
-        size--;
     cr_sentence_add(sentence, "\"");
-    cr_sentence_quote(sentence, chatroom_bytes(rest.bytes, size));
-    cr_sentence_add(sentence, size < rest.size ? "...\"." : "\".");
+    cr_sentence_quote(sentence, front);
+    cr_sentence_add(sentence, front.size < rest.size ? "...\"." : "\".");
 }
 
 int cr_sentence_refuse(struct chatroom_error *error, int code, const char *what, chatroom_span text, size_t at)

@@ -257,14 +257,15 @@ static enum chatroom_sigv4_verdict judge(const struct chatroom_sigv4_request *re
     const struct scope scope = {chatroom_bytes(date, sizeof date), claim->region, claim->service};
     struct cr_query query;
     struct cr_canonical canonical = {.request = request,
+                                     .path = claim->path,
                                      .query = &query,
                                      .signed_names = claim->signed_names,
                                      .body_hash = chatroom_bytes(body_hash, sizeof body_hash)};
-    chatroom_span text, secret = {NULL, 0}, token = {NULL, 0};
+    chatroom_span secret = {NULL, 0}, token = {NULL, 0};
 
-    if (!cr_split_target(request->target, &canonical.path, &text) || !cr_query_read(&query, text) ||
-        !cr_amz_date_format(claim->date_ms, date))
+    if (!cr_query_read(&query, claim->query))
         return CHATROOM_SIGV4_MALFORMED;
+    (void)cr_amz_date_format(claim->date_ms, date); /* it was parsed, so it can be written */
     if (!question->find(question->arg, claim->access_key, &secret, &token) || !is_token(claim, token))
         return CHATROOM_SIGV4_UNKNOWN_KEY;
     if (!is_in_time(claim, question->scope))
@@ -350,7 +351,7 @@ static void list_names(const struct chatroom_sigv4_request *request, const struc
 static bool headers_can_be_signed(const struct chatroom_sigv4_request *request, chatroom_span body_hash)
 {
     static const char *const added[] = {"Authorization", "X-Amz-Date", "X-Amz-Security-Token"};
-    chatroom_span value;
+    chatroom_span value, hash;
     size_t hashes;
 
     if (request->header_count > CHATROOM_SIGV4_HEADERS_MOST - 3 || !cr_can_be_signed(request))
@@ -361,10 +362,9 @@ static bool headers_can_be_signed(const struct chatroom_sigv4_request *request, 
     for (size_t i = 0; i < 3; i++)
         if (cr_header_find(request, added[i], &value) > 0)
             return false;
-    hashes = cr_header_find(request, "X-Amz-Content-SHA256", &value);
+    hashes = cr_header_find(request, "X-Amz-Content-SHA256", &hash);
     return cr_header_find(request, "Host", &value) == 1 &&
-           (hashes == 0 ||
-            (cr_header_find(request, "X-Amz-Content-SHA256", &value) == 1 && chatroom_span_equal(value, body_hash)));
+           (hashes == 0 || (hashes == 1 && chatroom_span_equal(hash, body_hash)));
 }
 
 static bool query_can_be_signed(chatroom_span query)

@@ -152,8 +152,7 @@ bool cr_query_read(struct cr_query *query, chatroom_span text)
 
 static void put_text(chatroom_span text, cr_put_fn *put, void *arg)
 {
-    if (text.size > 0)
-        put(arg, text.bytes, text.size);
+    put(arg, text.bytes, text.size);
 }
 
 static void put_path(chatroom_span path, cr_put_fn *put, void *arg)

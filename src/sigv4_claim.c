@@ -228,7 +228,7 @@ static bool read_presigned_credential(struct cr_sigv4_claim *claim, chatroom_spa
         return false;
     good = read_credential(claim, decoded);
     size = claim->access_key.size;
-    if (size > value.size || (size > 0 && memcmp(value.bytes, claim->access_key.bytes, size) != 0)) {
+    if (size > 0 && memcmp(value.bytes, claim->access_key.bytes, size) != 0) {
         claim->access_key = chatroom_bytes(NULL, 0); /* it has escapes, which it never needs */
         return false;
     }
@@ -316,19 +316,19 @@ static bool has_presigned(chatroom_span query)
 enum chatroom_sigv4_verdict cr_sigv4_claim_read(struct cr_sigv4_claim *claim,
                                                 const struct chatroom_sigv4_request *request)
 {
-    chatroom_span path, query, host;
     bool split, signed_header = has_authorization(request), good;
+    chatroom_span host;
 
     memset(claim, 0, sizeof *claim);
-    split = cr_split_target(request->target, &path, &query);
-    claim->presigned = split && has_presigned(query);
+    split = cr_split_target(request->target, &claim->path, &claim->query);
+    claim->presigned = split && has_presigned(claim->query);
     if (!signed_header && !claim->presigned)
         return CHATROOM_SIGV4_UNSIGNED;
     if (!split || (signed_header && claim->presigned) || request->header_count > CHATROOM_SIGV4_HEADERS_MOST ||
         !cr_can_be_signed(request))
         return CHATROOM_SIGV4_MALFORMED;
     claim->expires_ms = -1;
-    good = claim->presigned ? read_from_query(claim, request, query) : read_from_header(claim, request);
+    good = claim->presigned ? read_from_query(claim, request, claim->query) : read_from_header(claim, request);
     good = good && cr_header_find(request, "Host", &host) == 1 && read_body_hash(claim, request);
     return good ? CHATROOM_SIGV4_GOOD : CHATROOM_SIGV4_MALFORMED;
 }

@@ -14,8 +14,9 @@
 
 /* Spans are borrowed from the request, or point into the claim, which must not move. */
 struct cr_sigv4_claim {
-    bool presigned;           /* in the query */
-    chatroom_span access_key; /* from the request; as soon as it is known, also of a malformed claim */
+    chatroom_span path, query; /* the target's parts */
+    bool presigned;            /* in the query */
+    chatroom_span access_key;  /* from the request; as soon as it is known, also of a malformed claim */
     chatroom_span day, region, service;
     chatroom_span signed_names; /* lower case, in order, each once; a header of each is there; host is among them */
     chatroom_span signature;    /* 64 hexadecimal digits */

@@ -236,7 +236,7 @@ void cr_variable_write(struct chatroom_json *out, const struct cr_variable *vari
     const struct chatroom_request_info *info = facts->info;
     bool gone = info->event == CHATROOM_DISCONNECT;
 
-    switch (variable->source) {
+    switch (variable->source) { /* not reached: any other */
     case NOWHERE:
         write_missing(out);
         break;

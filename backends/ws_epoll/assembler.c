@@ -55,10 +55,10 @@ static void message(struct ws_event *event, uint8_t kind, const uint8_t *bytes, 
 /* ---- the fast path ------------------------------------------------------------------------------------------------
  */
 
-/* Octets of the header of a masked frame, 0 if it is not in its shortest form or not all there. */
+/* Octets of the header of a masked frame, 0 if it is not in its shortest form or not all there; six octets are. */
 static size_t fast_header(const uint8_t *at, size_t there, uint64_t *ret_size)
 {
-    uint8_t length = there >= 6 ? at[1] : 0;
+    uint8_t length = at[1];
 
     if (length >= 0x80 && length < 0x80 + 126) {
         *ret_size = length & 0x7F;

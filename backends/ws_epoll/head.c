@@ -96,8 +96,8 @@ static chatroom_span next_line(chatroom_span *text)
 {
     chatroom_span line = {NULL, 0};
 
-    if (cut(text, '\n', &line))
-        line.size--; /* CR */
+    (void)cut(text, '\n', &line);
+    line.size--; /* CR */
     return line;
 }
 
@@ -154,8 +154,7 @@ static bool parse_target(chatroom_span target, struct ws_head *head)
     size_t size = sizeof scheme - 1;
 
     for (size_t i = 0; i < target.size; i++)
-        if (target.bytes[i] <= ' ' || target.bytes[i] == 0x7F ||
-            target.bytes[i] == '#') /* chars above 7F are negative */
+        if (target.bytes[i] <= ' ' || target.bytes[i] == '#') /* chars above 7F are negative, 7F is in no head */
             return false;
     head->target = target;
     if (target.size > size && ws_same_word(chatroom_bytes(target.bytes, size), chatroom_str(scheme)))

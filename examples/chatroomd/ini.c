@@ -28,10 +28,11 @@ static char *trim(char *text)
     return text;
 }
 
+/* Of a text that does not begin with one. */
 static void cut_comment(char *text)
 {
     for (char *at = strchr(text, ';'); at; at = strchr(at + 1, ';'))
-        if (at == text || is_blank(at[-1])) {
+        if (is_blank(at[-1])) {
             *at = '\0';
             return;
         }

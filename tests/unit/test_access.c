@@ -376,6 +376,38 @@ static void access__without_memory_nothing_is_left_behind(void **state)
     cr_access_free(NULL);
 }
 
+static void access__a_name_ends_at_what_is_no_letter_digit_or_underscore(void **state)
+{
+    struct chatroom_request_info info = a_message();
+    struct cr_access_facts facts = cr_access_facts(&info);
+
+    (void)state;
+    info.authorizer = chatroom_str("{\"az_AZ09\":\"v\"}");
+    assert_line(&facts, "$context.authorizer.az_AZ09", "v");
+    assert_line(&facts, "$context.authorizer.az_AZ09/", "v/");
+    assert_line(&facts, "$context.authorizer.az_AZ09:", "v:");
+    assert_line(&facts, "$context.authorizer.az_AZ09@", "v@");
+    assert_line(&facts, "$context.authorizer.az_AZ09[", "v[");
+    assert_line(&facts, "$context.authorizer.az_AZ09`", "v`");
+    assert_line(&facts, "$context.authorizer.az_AZ09{", "v{");
+    assert_line(&facts, "$context.authorizer.az_AZ09..", "v..");
+}
+
+static void access__a_name_that_is_like_anothers_is_none(void **state)
+{
+    static const char *const bad[] = {
+        "$context.authorizerXprincipalId", "$context.authorizer.", "$context.authorizer",
+        "${context.authorizer.}",          "$context.stageX",      "$context.someOtherVariable"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct cr_access *access = NULL;
+
+        assert_int_equal(cr_access_compile(&cr_default_alloc, chatroom_str(bad[i]), &access, NULL), CHATROOM_EINVAL);
+        assert_null(access);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +423,8 @@ int main(void)
         cmocka_unit_test(access__a_bad_format_is_refused_with_its_place),
         cmocka_unit_test(access__the_longest_format_is_3072_bytes),
         cmocka_unit_test(access__without_memory_nothing_is_left_behind),
+        cmocka_unit_test(access__a_name_ends_at_what_is_no_letter_digit_or_underscore),
+        cmocka_unit_test(access__a_name_that_is_like_anothers_is_none),
     };
 
     return cmocka_run_group_tests_name("access", tests, NULL, NULL);

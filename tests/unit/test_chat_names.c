@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "chat_names.h"
+#include "core.h"
 
 struct vector {
     const char *text;
@@ -179,6 +180,157 @@ static void chat_names__untouched_on_refusal(void **state)
     assert_true(chatroom_span_equal(name, chatroom_str("before")));
 }
 
+/* ---- each code point --------------------------------------------------------------------------------------------- */
+
+struct edges {
+    uint32_t first, last;
+};
+
+static chatroom_span encoded(uint32_t code, char bytes[4])
+{
+    size_t size = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+
+    for (size_t i = size - 1; i > 0; i--, code >>= 6)
+        bytes[i] = (char)(0x80 | (code & 0x3f));
+    bytes[0] = (char)(size == 1 ? code : (0xf00 >> size & 0xff) | code);
+    return chatroom_bytes(bytes, size);
+}
+
+static bool is_in(const struct edges *ranges, uint32_t code)
+{
+    for (; ranges->last > 0; ranges++)
+        if (code >= ranges->first && code <= ranges->last)
+            return true;
+    return false;
+}
+
+/* Zs, and what no name may hold, as Unicode 15 lists them. */
+static void chat_names__every_code_point_is_kept_refused_or_a_space(void **state)
+{
+    static const struct edges spaces[] = {{0x20, 0x20},     {0xa0, 0xa0},     {0x1680, 0x1680}, {0x2000, 0x200a},
+                                          {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}, {0, 0}};
+    static const struct edges refused[] = {{0x0, 0x1f},        {0x7f, 0x9f},        {0xad, 0xad},
+                                           {0x34f, 0x34f},     {0x600, 0x605},      {0x61c, 0x61c},
+                                           {0x6dd, 0x6dd},     {0x70f, 0x70f},      {0x890, 0x891},
+                                           {0x8e2, 0x8e2},     {0x115f, 0x1160},    {0x17b4, 0x17b5},
+                                           {0x180b, 0x180f},   {0x200b, 0x200f},    {0x2028, 0x202e},
+                                           {0x2060, 0x206f},   {0x2800, 0x2800},    {0x3164, 0x3164},
+                                           {0xe000, 0xf8ff},   {0xfdd0, 0xfdef},    {0xfe00, 0xfe0f},
+                                           {0xfeff, 0xfeff},   {0xffa0, 0xffa0},    {0xfff0, 0xffff},
+                                           {0x110bd, 0x110bd}, {0x110cd, 0x110cd},  {0x13430, 0x1343f},
+                                           {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a},  {0x1fffe, 0x1ffff},
+                                           {0x2fffe, 0x2ffff}, {0x3fffe, 0x10ffff}, {0, 0}};
+    size_t kept = 0;
+
+    (void)state;
+    for (uint32_t code = 0; code < 0x110000; code++) {
+        char bytes[4], out[CR_CHAT_NAME_BYTES];
+        chatroom_span text = encoded(code, bytes), name;
+        bool good;
+
+        if (code >= 0xd800 && code < 0xe000)
+            continue; /* no UTF-8 */
+        good = cr_chat_name_clean(text, 1, out, &name);
+        if (good == (is_in(refused, code) || is_in(spaces, code)))
+            fail_msg("U+%04X", code);
+        assert_true(!good || chatroom_span_equal(name, text));
+        kept += good;
+    }
+    assert_int_equal(kept, 253459);
+}
+
+static void chat_names__every_space_becomes_one_of_ascii(void **state)
+{
+    static const uint32_t spaces[] = {0x20,   0xa0,   0x1680, 0x2000, 0x2001, 0x2002, 0x2003, 0x2004, 0x2005,
+                                      0x2006, 0x2007, 0x2008, 0x2009, 0x200a, 0x202f, 0x205f, 0x3000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+        char bytes[4], text[16] = "a", out[CR_CHAT_NAME_BYTES];
+        chatroom_span space = encoded(spaces[i], bytes), name;
+
+        memcpy(text + 1, space.bytes, space.size);
+        text[1 + space.size] = 'b';
+        assert_true(cr_chat_name_clean(chatroom_bytes(text, space.size + 2), 3, out, &name));
+        assert_true(chatroom_span_equal(name, chatroom_str("a b")));
+        assert_false(cr_chat_name_clean(chatroom_bytes(text, space.size + 2), 2, out, &name));
+    }
+}
+
+/* ---- with a policy ----------------------------------------------------------------------------------------------- */
+
+/* Capitals become small; "" has the empty form, "no" is no name, and "more" takes memory that is not there. */
+static int prepare(void *self, chatroom_span bytes, struct chatroom_name *ret_name)
+{
+    (void)self;
+    if (chatroom_span_equal(bytes, chatroom_str("no")) || bytes.size > CHATROOM_NAME_BYTES)
+        return CHATROOM_EREFUSED;
+    if (chatroom_span_equal(bytes, chatroom_str("more")))
+        return CHATROOM_ENOMEM;
+    ret_name->size = ret_name->keys[0].size = bytes.size;
+    ret_name->keys[1].size = 0;
+    for (size_t i = 0; i < bytes.size; i++) {
+        char c = bytes.bytes[i];
+
+        ret_name->text[i] = ret_name->keys[0].bytes[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+    return CHATROOM_OK;
+}
+
+static const struct chatroom_names_ops policy = {CHATROOM_NAMES_OPS, .prepare = prepare};
+
+static void chat_names__a_policys_form_has_as_many_characters_as_any(void **state)
+{
+    static chatroom c;
+    static const struct {
+        const char *text, *name;
+        int result;
+    } rows[] = {
+        {"Ann", "ann", CHATROOM_OK},        {"ABC\xc3\xa9", "abc\xc3\xa9", CHATROOM_OK},
+        {"ABCDE", NULL, CHATROOM_EREFUSED}, {"", NULL, CHATROOM_EREFUSED},
+        {"no", NULL, CHATROOM_EREFUSED},    {"more", NULL, CHATROOM_ENOMEM},
+    };
+
+    (void)state;
+    c.names.ops = &policy;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char bytes[CR_CHAT_NAME_BYTES];
+        chatroom_span name = {NULL, 0};
+
+        assert_int_equal(cr_chat_name(&c, chatroom_str(rows[i].text), 4, bytes, &name), rows[i].result);
+        assert_true(chatroom_span_equal(name, chatroom_str(rows[i].name)));
+    }
+}
+
+static void chat_names__the_hall_is_known_by_its_name_and_with_a_policy_by_its_looks(void **state)
+{
+    static chatroom with, without;
+    bool is;
+
+    (void)state;
+    with.names.ops = &policy;
+    assert_int_equal(cr_chat_name_is_hall(&without, chatroom_str(CR_CHAT_HALL), &is), CHATROOM_OK);
+    assert_true(is);
+    assert_int_equal(cr_chat_name_is_hall(&with, chatroom_str(CR_CHAT_HALL), &is), CHATROOM_OK);
+    assert_true(is);
+    for (size_t i = 0; i < sizeof CR_CHAT_HALL - 1; i++) {
+        char text[] = CR_CHAT_HALL;
+
+        if (text[i] == '-')
+            continue;
+        text[i] = (char)(text[i] ^ 0x20);
+        assert_int_equal(cr_chat_name_is_hall(&without, chatroom_str(text), &is), CHATROOM_OK);
+        assert_false(is);
+        assert_int_equal(cr_chat_name_is_hall(&with, chatroom_str(text), &is), CHATROOM_OK);
+        assert_true(is);
+    }
+    assert_int_equal(cr_chat_name_is_hall(&with, chatroom_str("den"), &is), CHATROOM_OK);
+    assert_false(is);
+    assert_int_equal(cr_chat_name_is_hall(&with, chatroom_str("no"), &is), CHATROOM_OK);
+    assert_false(is);
+    assert_int_equal(cr_chat_name_is_hall(&with, chatroom_str("more"), &is), CHATROOM_ENOMEM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +339,10 @@ int main(void)
         cmocka_unit_test(chat_names__length_counts_characters),
         cmocka_unit_test(chat_names__cleaning_is_idempotent),
         cmocka_unit_test(chat_names__untouched_on_refusal),
+        cmocka_unit_test(chat_names__every_code_point_is_kept_refused_or_a_space),
+        cmocka_unit_test(chat_names__every_space_becomes_one_of_ascii),
+        cmocka_unit_test(chat_names__a_policys_form_has_as_many_characters_as_any),
+        cmocka_unit_test(chat_names__the_hall_is_known_by_its_name_and_with_a_policy_by_its_looks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1029,7 +1029,11 @@ static void keys__are_checked_when_they_are_added(void **state)
     key.value.size = 128;
     key.id.size = 0;
     assert_int_equal(chatroom_add_api_key(g.c, &key, &error), CHATROOM_EINVAL);
-    key.id = chatroom_str("id");
+    key.id = chatroom_bytes(value, 65);
+    assert_int_equal(chatroom_add_api_key(g.c, &key, &error), CHATROOM_EINVAL);
+    key.id.size = 64;
+    assert_int_equal(chatroom_add_api_key(g.c, &key, &error), CHATROOM_OK);
+    key.value.size = 20;
     assert_int_equal(chatroom_add_api_key(g.c, &key, &error), CHATROOM_OK);
     assert_int_equal(chatroom_require_api_key(g.c, (enum chatroom_api_key_source)7), CHATROOM_EINVAL);
     gate_start(&g);
@@ -1154,7 +1158,15 @@ static void AGW_49_and_50_the_signers_policy_says_whether_it_may_connect(void **
 
 static void credentials__are_checked_when_they_are_added(void **state)
 {
-    static const char *const bad_keys[] = {"", "AKIDEXAMPLE0001", "AKIDEXAMPLE/0001", "AKIDEXAMPLE 0001"};
+    static const char *const bad_keys[] = {"",
+                                           "AKIDEXAMPLE0001",
+                                           "AKIDEXAMPLE/0001",
+                                           "AKIDEXAMPLE 0001",
+                                           "AKIDEXAMPLE:0001",
+                                           "AKIDEXAMPLE@0001",
+                                           "AKIDEXAMPLE[0001",
+                                           "AKIDEXAMPLE`0001",
+                                           "AKIDEXAMPLE{0001"};
     struct chatroom_credential credential = {.access_key = chatroom_str(ACCESS_KEY), .secret = chatroom_str(SECRET)};
     struct chatroom_error error = {0, ""};
     struct gate g;
@@ -1181,6 +1193,56 @@ static void credentials__are_checked_when_they_are_added(void **state)
     credential.policy = chatroom_str("");
     assert_int_equal(chatroom_add_credential(g.c, &credential, &error), CHATROOM_EINVAL);
     gate_end(&g);
+}
+
+static void credentials__have_their_longest_parts(void **state)
+{
+    static char text[5000];
+    static const struct {
+        size_t key, secret, token;
+        int result;
+    } rows[] = {
+        {16, 1, 0, CHATROOM_OK},        {128, 256, 4096, CHATROOM_OK}, {15, 1, 0, CHATROOM_EINVAL},
+        {129, 1, 0, CHATROOM_EINVAL},   {17, 0, 0, CHATROOM_EINVAL},   {17, 257, 0, CHATROOM_EINVAL},
+        {17, 1, 4097, CHATROOM_EINVAL}, {17, 256, 4096, CHATROOM_OK},
+    };
+    struct gate g;
+
+    (void)state;
+    memset(text, 'a', sizeof text);
+    memcpy(text, "azAZ09_", 7);
+    begin(&g, NULL, NULL, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct chatroom_credential credential = {.access_key = chatroom_bytes(text, rows[i].key),
+                                                       .secret = chatroom_bytes(text, rows[i].secret),
+                                                       .token = chatroom_bytes(text, rows[i].token)};
+
+        assert_int_equal(chatroom_add_credential(g.c, &credential, NULL), rows[i].result);
+    }
+    gate_start(&g);
+    gate_end(&g);
+}
+
+/* What a policy is asked about has at most 1024 bytes; of more than that nobody is the owner. */
+static void AGW_50_a_resource_too_long_to_be_asked_about_is_not_allowed(void **state)
+{
+    static const size_t rest = sizeof "arn:aws:execute-api:us-east-1::chatroom/dev/$connect" - 1;
+    static char account[1100];
+
+    (void)state;
+    for (size_t size = 1024 - rest; size <= 1025 - rest; size++) {
+        struct gate g;
+
+        memset(account, '7', size);
+        gate_prepare(&g);
+        g.config.account_id = account;
+        gate_new(&g);
+        add_credential(&g, ACCESS_KEY, "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}}");
+        assert_int_equal(chatroom_authorize_signatures(g.c), CHATROOM_OK);
+        gate_start(&g);
+        assert_int_equal(wire_status(g.wire, comes_signed(&g, "/dev", ACCESS_KEY, 0)), size + rest > 1024 ? 403 : 101);
+        gate_end(&g);
+    }
 }
 
 int main(void)
@@ -1223,6 +1285,8 @@ int main(void)
         cmocka_unit_test(AGW_52_a_presigned_url_is_good_and_an_altered_one_is_not),
         cmocka_unit_test(AGW_49_and_50_the_signers_policy_says_whether_it_may_connect),
         cmocka_unit_test(credentials__are_checked_when_they_are_added),
+        cmocka_unit_test(credentials__have_their_longest_parts),
+        cmocka_unit_test(AGW_50_a_resource_too_long_to_be_asked_about_is_not_allowed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,6 +239,7 @@ static void proxy__headers_of_another_shape_are_malformed(void **state)
         sprintf(text, "{\"statusCode\":200,%s}", bad[i]);
         assert_bad_proxy(text, CHATROOM_EINVAL);
     }
+    assert_span(good_proxy("{\"statusCode\":200,\"headers\":{\"Sec-WebSocket-Protocol\":\"\"}}").subprotocol, "");
     good_proxy("{\"statusCode\":200,\"headers\":{\"a\":1,\"b\":true},\"multiValueHeaders\":{\"a\":[1,false,\"x\"]}}");
 }
 
@@ -453,8 +454,11 @@ static void authorizer__a_context_cannot_name_another_principal(void **state)
     (void)state;
     assert_authorization(
         "{\"isAuthorized\":true,\"principalId\":\"p\",\"context\":{\"principalId\":\"root\","
-        "\"principal\\u0049d\":\"root\",\"integrationLatency\":7,\"principalIds\":1,\"integrationLatency2\":2}}",
-        3, "{\"principalId\":\"p\",\"integrationLatency\":3,\"principalIds\":\"1\",\"integrationLatency2\":\"2\"}");
+        "\"principal\\u0049d\":\"root\",\"integrationLatency\":7,\"principalIds\":1,\"integrationLatency2\":2,\"\":3,"
+        "\"a longer name than either\":4}}",
+        3,
+        "{\"principalId\":\"p\",\"integrationLatency\":3,\"principalIds\":\"1\",\"integrationLatency2\":\"2\","
+        "\"\":\"3\",\"a longer name than either\":\"4\"}");
     assert_authorization("{\"isAuthorized\":true,\"context\":{\"principalId\":\"root\"}}", 3,
                          "{\"integrationLatency\":3}");
 }
@@ -476,6 +480,21 @@ static void event_results__nothing_is_allocated(void **state)
     chatroom_event_write_authorization(&authorizer, 1, &none);
     assert_int_equal(count_calls(), before);
     assert_true(none.size > 0);
+}
+
+static void event_results__a_name_that_stands_twice_is_no_result_of_either_kind(void **state)
+{
+    static const char *const names[] = {"principalId", "usageIdentifierKey", "context", "isAuthorized",
+                                        "policyDocument"};
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        sprintf(text, "{\"%s\":null,\"principalId\":\"p\",\"isAuthorized\":true,\"%s\":null}", names[i], names[i]);
+        assert_bad_authorizer(text, CHATROOM_EINVAL);
+    }
+    assert_false(is_error("{\"errorMessage\":\"x\",\"errorMessage\":\"x\"}", NULL));
+    assert_false(is_error("{\"statusCode\":null,\"errorMessage\":\"x\",\"statusCode\":null}", NULL));
 }
 
 int main(void)
@@ -507,6 +526,7 @@ int main(void)
         cmocka_unit_test(AGW_39_an_authorization_has_its_context_as_strings),
         cmocka_unit_test(authorizer__a_context_cannot_name_another_principal),
         cmocka_unit_test(event_results__nothing_is_allocated),
+        cmocka_unit_test(event_results__a_name_that_stands_twice_is_no_result_of_either_kind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

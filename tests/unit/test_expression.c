@@ -233,7 +233,8 @@ static void expression__one_named_member_can_be_looked_up_without_it(void **stat
     static const char *const members[] = {"$request.body.action", "${request.body.action}", "$request.body['action']"};
     static const char *const others[] = {"$request.body.action.x", "$request.body",
                                          "$request.body[0]",       "action",
-                                         "x$request.body.action",  "$request.body.action$request.body.action"};
+                                         "x$request.body.action",  "$request.body.action$request.body.action",
+                                         "x$request.body",         "$request.body$request.body"};
     chatroom_span name;
 
     (void)state;
@@ -307,6 +308,14 @@ static void expression__evaluating_does_not_allocate(void **state)
     cr_expression_free(expression);
 }
 
+static void expression__spaces_of_every_kind_are_not_written(void **state)
+{
+    (void)state;
+    assert_needs("$request.body", "[1\t,\r\n2 , { \"a\"\t:\r[ true\n, \"b\\\" c\" ]\t}\r, -1.5e3\t]",
+                 "[1, 2, {\"a\":[true,\"b\\\" c\"]}, -1.5e3]");
+    assert_needs("$request.body.a", "{\"a\" :\t{ \"b\":null ,\r\"c\"\n:\"\\\\\" }\t}", "{\"b\":null,\"c\":\"\\\\\"}");
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +334,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(expression__text_alone_is_static),
         cmocka_unit_test(expression__without_memory_nothing_is_left_behind),
         cmocka_unit_test(expression__evaluating_does_not_allocate),
+        cmocka_unit_test(expression__spaces_of_every_kind_are_not_written),
     };
 
     vectors = count > 1 ? arguments[1] : "tests/unit/vectors/expressions.tsv";

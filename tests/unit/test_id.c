@@ -59,6 +59,49 @@ static void id__next_does_not_look_like_an_option(void **state)
     assert_true(any);
 }
 
+static void id__the_one_beside_is_another_and_has_this_beside_it(void **state)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    (void)state;
+    for (const char *first = alphabet; *first; first++) {
+        char id[CR_ID_SIZE] = "xAAAAAAAAAAAAAA=", beside[CR_ID_SIZE], back[CR_ID_SIZE];
+
+        id[0] = *first;
+        cr_id_beside(id, beside);
+        cr_id_beside(beside, back);
+        assert_true(cr_id_is_valid(chatroom_bytes(beside, CR_ID_SIZE)));
+        assert_int_not_equal(beside[0], id[0]);
+        assert_memory_equal(beside + 1, id + 1, CR_ID_SIZE - 1);
+        assert_memory_equal(back, id, CR_ID_SIZE);
+    }
+}
+
+static void id__is_valid_if_and_only_if_11_octets_are_written_so(void **state)
+{
+    static const char last[] = "AEIMQUYcgkosw048";
+    char id[CR_ID_SIZE + 1] = "AAAAAAAAAAAAAAA=";
+
+    (void)state;
+    assert_true(cr_id_is_valid(chatroom_bytes(id, CR_ID_SIZE)));
+    assert_false(cr_id_is_valid(chatroom_bytes(id, CR_ID_SIZE - 1)));
+    assert_false(cr_id_is_valid(chatroom_bytes(id, CR_ID_SIZE + 1)));
+    assert_false(cr_id_is_valid(chatroom_bytes(NULL, 0)));
+    for (size_t at = 0; at < CR_ID_SIZE; at++)
+        for (int octet = 0; octet < 256; octet++) {
+            bool in_alphabet = (octet >= 'A' && octet <= 'Z') || (octet >= 'a' && octet <= 'z') ||
+                               (octet >= '0' && octet <= '9') || octet == '-' || octet == '_';
+            bool good = at < CR_ID_SIZE - 2    ? in_alphabet
+                        : at == CR_ID_SIZE - 2 ? octet != 0 && strchr(last, octet)
+                                               : octet == '=';
+            char kept = id[at];
+
+            id[at] = (char)octet;
+            assert_int_equal(cr_id_is_valid(chatroom_bytes(id, CR_ID_SIZE)), good);
+            id[at] = kept;
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -66,6 +109,8 @@ int main(void)
         cmocka_unit_test(id__is_url_safe_base64),
         cmocka_unit_test(id__next_is_another_one_and_another_key_gives_others),
         cmocka_unit_test(id__next_does_not_look_like_an_option),
+        cmocka_unit_test(id__the_one_beside_is_another_and_has_this_beside_it),
+        cmocka_unit_test(id__is_valid_if_and_only_if_11_octets_are_written_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

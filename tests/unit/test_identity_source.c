@@ -87,7 +87,11 @@ static void identity_source__what_it_may_be_is_checked_beforehand(void **state)
                                       "stageVariables.",
                                       "context.",
                                       "context.authorizer.principalId",
-                                      "context.messageId"};
+                                      "context.messageId",
+                                      "context.apiid",
+                                      "context.apiIds",
+                                      "context.apiI",
+                                      "context.connectedA"};
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -102,6 +106,34 @@ static void identity_source__what_it_may_be_is_checked_beforehand(void **state)
     }
 }
 
+/* All that an authorizer is asked with. */
+static void identity_source__every_context_variable_is_the_events(void **state)
+{
+    static const char *const present[] = {
+        "apiId",        "stage",     "domainName",        "identity.sourceIp", "identity.userAgent", "connectedAt",
+        "connectionId", "eventType", "extendedRequestId", "requestId",         "requestTime",        "requestTimeEpoch",
+        "routeKey"};
+    struct chatroom_api full = {.id = {"abc", 3}, .stage = {"dev", 3}};
+    struct chatroom_request_head head = {.target = {"/", 1}};
+    struct chatroom_request_info info = {.event = CHATROOM_CONNECT,
+                                         .head = &head,
+                                         .api = &full,
+                                         .source_ip = {"::1", 3},
+                                         .user_agent = {"a", 1},
+                                         .domain_name = {"d", 1}};
+    const struct chatroom_api empty = {.variable_count = 0};
+    struct chatroom_request_info nothing = {.event = CHATROOM_CONNECT, .head = &head, .api = &empty};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof present / sizeof *present; i++) {
+        char source[64] = "context.";
+
+        strcat(source, present[i]);
+        assert_true(chatroom_event_has_identity(&info, chatroom_str(source)));
+        assert_int_equal(chatroom_event_has_identity(&nothing, chatroom_str(source)), i >= 5);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +142,7 @@ int main(void)
         cmocka_unit_test(identity_source__a_stage_variable_and_a_context_variable_are_found),
         cmocka_unit_test(identity_source__what_is_empty_is_missing),
         cmocka_unit_test(identity_source__what_it_may_be_is_checked_beforehand),
+        cmocka_unit_test(identity_source__every_context_variable_is_the_events),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,10 @@ static const char *const refused[] = {
     "\"",
     "[1",
     "[1,",
+    "[{\"a\":1,}]",
+    "[{\"a\":1,2}]",
+    "[{\"a\":1,\"b\"}]",
+    "[{\"a\":[1,{\"b\":2,}]}]",
     "[1,]",
     "[,1]",
     "{\"a\"",
@@ -441,8 +445,8 @@ static void json__a_walk_over_a_damaged_text_ends(void **state)
 
 static void json__the_outermost_value_is_found_without_a_scan(void **state)
 {
-    static const char *const texts[] = {" {\"a\" : 1}\n", "\t[]", "\"a\\n\" ", "\"a\"",
-                                        "-1.5",           "true", "false",     "null"};
+    static const char *const texts[] = {" {\"a\" : 1}\n", "\t[]", "[1]\r\t \n", "\"a\\n\" ", "\"a\"",
+                                        "-1.5",           "true", "false",      "null"};
     struct chatroom_json_value expected, value;
     size_t count;
 
@@ -475,6 +479,24 @@ static void json__a_decoded_string_is_written_as_it_reads(void **state)
     }
 }
 
+static void json__what_is_no_string_is_not_decoded(void **state)
+{
+    static const char *const texts[] = {"1", "null", "[\"a\"]", "{}", ""};
+    char buffer[8] = "#";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct chatroom_json json = chatroom_json_on(buffer, sizeof buffer);
+        struct chatroom_json_value value = chatroom_json_value(chatroom_str(texts[i]));
+        chatroom_span text;
+
+        chatroom_json_decoded(&json, &value);
+        assert_int_equal(json.size, 0);
+        assert_int_equal(chatroom_json_text(&value, buffer, &text), CHATROOM_ETYPE);
+        assert_int_equal(buffer[0], '#');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +519,7 @@ int main(void)
         cmocka_unit_test(json__a_walk_over_a_damaged_text_ends),
         cmocka_unit_test(json__the_outermost_value_is_found_without_a_scan),
         cmocka_unit_test(json__a_decoded_string_is_written_as_it_reads),
+        cmocka_unit_test(json__what_is_no_string_is_not_decoded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

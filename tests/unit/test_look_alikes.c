@@ -69,6 +69,7 @@ static void close_policy(void *self)
 }
 
 static const struct chatroom_names_ops names_ops = {CHATROOM_NAMES_OPS, .prepare = prepare, .close = close_policy};
+static const struct chatroom_names_ops endless_ops = {CHATROOM_NAMES_OPS, .prepare = prepare};
 
 /* ---- a store that can fail ---- */
 
@@ -149,7 +150,7 @@ static void run(struct fixture *f)
 }
 
 /* data NULL: in memory. */
-static void start_on(struct fixture *f, const char *data, bool keep, bool with_policy)
+static void make_on(struct fixture *f, const char *data, bool keep, bool with_policy)
 {
     struct chatroom_config config = CHATROOM_CONFIG;
     struct chatroom_chat_options options = CHATROOM_CHAT_OPTIONS;
@@ -181,7 +182,12 @@ static void start_on(struct fixture *f, const char *data, bool keep, bool with_p
     assert_int_equal(chatroom_route(f->c, "room", raw_room, NULL), CHATROOM_OK);
     assert_int_equal(chatroom_route(f->c, "name", raw_name, NULL), CHATROOM_OK);
     assert_int_equal(chatroom_route(f->c, "$connect", come, NULL), CHATROOM_OK);
-    assert_int_equal(chatroom_start(f->c, f->now, &error), CHATROOM_OK);
+}
+
+static void start_on(struct fixture *f, const char *data, bool keep, bool with_policy)
+{
+    make_on(f, data, keep, with_policy);
+    assert_int_equal(chatroom_start(f->c, f->now, NULL), CHATROOM_OK);
 }
 
 static void start(struct fixture *f)
@@ -553,6 +559,13 @@ static void look_alikes__handlers_give_names_in_their_form(void **state)
         if (result != rows[i].result)
             fail_msg("%s %s: %d", rows[i].action, rows[i].value, result);
     }
+    f.forgetful = true;
+    for (size_t i = 0; i < 2; i++) {
+        put(&f, bob, i ? "name" : "room", "hut");
+        run(&f);
+        assert_int_equal(result, CHATROOM_ENOMEM);
+    }
+    f.forgetful = false;
     assert_int_equal(chatroom_prepare_name(f.c, chatroom_str("*A*"), &name), CHATROOM_OK);
     assert_true(chatroom_span_equal(chatroom_name_text(&name), chatroom_str("A")));
     wire_drain(f.wire, ann);
@@ -607,8 +620,17 @@ static void look_alikes__a_second_policy_replaces_the_first(void **state)
     assert_int_equal(f.closed, 0);
     chatroom_set_names(c, &names);
     assert_int_equal(f.closed, 1);
-    chatroom_free(c);
+    names.ops = &endless_ops;
+    chatroom_set_names(c, &names);
     assert_int_equal(f.closed, 2);
+    names.ops = &names_ops;
+    chatroom_set_names(c, &names); /* that before has no close */
+    assert_int_equal(f.closed, 2);
+    names.ops = &endless_ops;
+    chatroom_set_names(c, &names);
+    assert_int_equal(f.closed, 3);
+    chatroom_free(c);
+    assert_int_equal(f.closed, 3);
     wire_free(f.wire);
 }
 
@@ -667,6 +689,30 @@ static void look_alikes__a_policy_without_memory_refuses_for_now(void **state)
     stop(&f);
 }
 
+static void look_alikes__a_policy_without_memory_lets_no_instance_start_on_rooms_that_it_has_not_seen(void **state)
+{
+    char data[] = "/tmp/look-alikes-XXXXXX";
+    struct chatroom_error error = {0, ""};
+    struct fixture f;
+
+    (void)state;
+    assert_non_null(mkdtemp(data));
+    start_on(&f, data, true, true);
+    say(&f, user(&f, "ann"), "new-room", "den", "");
+    stop(&f);
+    make_on(&f, data, true, true);
+    f.forgetful = true;
+    assert_int_equal(chatroom_start(f.c, f.now, &error), CHATROOM_ENOMEM);
+    assert_int_equal(error.code, CHATROOM_ENOMEM);
+    chatroom_free(f.c);
+    wire_free(f.wire);
+    assert_int_equal(f.heap.blocks, 0);
+    start_on(&f, data, true, true);
+    say(&f, user(&f, "ann"), "new-room", "DEN", "look_alike_name");
+    stop(&f);
+    assert_int_equal(nftw(data, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -688,6 +734,7 @@ int main(void)
         cmocka_unit_test(look_alikes__a_second_policy_replaces_the_first),
         cmocka_unit_test(look_alikes__T20_lack_of_memory_leaves_no_claim),
         cmocka_unit_test(look_alikes__a_policy_without_memory_refuses_for_now),
+        cmocka_unit_test(look_alikes__a_policy_without_memory_lets_no_instance_start_on_rooms_that_it_has_not_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include <chatroom/json.h>
 #include <chatroom/model.h>
+#include <chatroom/utf8.h>
 
 #include "heap.h"
 
@@ -448,6 +449,47 @@ static void model__the_worst_that_128_kib_can_hold_takes_little_time(void **stat
     chatroom_model_free(names);
 }
 
+static void model__a_long_name_is_cut_between_characters(void **state)
+{
+    static const char before[] = "{\"properties\":{},\"", behind[] = "\":1}";
+    char schema[160];
+
+    (void)state;
+    for (size_t plain = 55; plain <= 65; plain++) {
+        chatroom_model *model = NULL;
+        struct chatroom_error error = {CHATROOM_OK, ""};
+        size_t size = 0;
+
+        size += (size_t)snprintf(schema, sizeof schema, "%s", before);
+        memset(schema + size, 'k', plain);
+        snprintf(schema + size + plain, sizeof schema - size - plain, "\xE2\x82\xAC%s", behind);
+        assert_int_equal(chatroom_model_new(NULL, chatroom_str(schema), &model, &error), CHATROOM_EINVAL);
+        assert_true(chatroom_utf8_valid(chatroom_str(error.text)));
+        assert_null(strchr(error.text, '?'));
+        assert_int_equal(strstr(error.text, "...\"") != NULL, plain + 3 > 64);
+    }
+}
+
+static void model__counts_and_choices_of_another_shape_are_refused(void **state)
+{
+    static const char *const counts[] = {"1.5", "1e2", "-1", "1000000000", "\"1\"", "null", "[1]"};
+    static const char *const choices[] = {"[[]]", "[{}]", "[1,[2]]", "[1,{}]", "[]", "{}", "1"};
+    char schema[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        chatroom_model *model = NULL;
+
+        snprintf(schema, sizeof schema, "{\"maxLength\":%s}", counts[i]);
+        assert_int_equal(chatroom_model_new(NULL, chatroom_str(schema), &model, NULL), CHATROOM_EINVAL);
+        snprintf(schema, sizeof schema, "{\"enum\":%s}", choices[i]);
+        assert_int_equal(chatroom_model_new(NULL, chatroom_str(schema), &model, NULL), CHATROOM_EINVAL);
+        assert_null(model);
+    }
+    chatroom_model_free(made("{\"maxLength\":999999999}"));
+    chatroom_model_free(made("{\"maxLength\":0}"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +509,8 @@ int main(void)
         cmocka_unit_test(model__without_memory_nothing_is_left_behind),
         cmocka_unit_test(model__checking_does_not_allocate),
         cmocka_unit_test(model__the_worst_that_128_kib_can_hold_takes_little_time),
+        cmocka_unit_test(model__a_long_name_is_cut_between_characters),
+        cmocka_unit_test(model__counts_and_choices_of_another_shape_are_refused),
     };
 
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);

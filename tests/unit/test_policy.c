@@ -290,6 +290,40 @@ static void policy__hostile_patterns_take_no_longer_than_their_size(void **state
     assert_true(clock() - start < 5 * CLOCKS_PER_SEC);
 }
 
+/* Escapes make a short pattern long, and what is longer than any of them is not even decoded. */
+static void policy__a_pattern_of_any_length_beyond_is_refused(void **state)
+{
+    static const size_t counts[] = {513, 3070, 3073, 8000};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(counts); i++) {
+        struct chatroom_error error = {0};
+
+        assert_int_equal(
+            chatroom_policy_check(chatroom_str(policy(statement("Deny", "\"*\"", repeated("a", counts[i])))), &error),
+            CHATROOM_EINVAL);
+        assert_non_null(strstr(error.text, "Resource"));
+    }
+}
+
+static void policy__an_element_that_stands_often_is_refused_like_one_that_stands_twice(void **state)
+{
+    char document[512] = "";
+
+    (void)state;
+    for (size_t count = 1; count <= 8; count++) {
+        struct chatroom_error error = {0};
+
+        strcpy(document, "{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"");
+        for (size_t i = 0; i < count; i++)
+            strcat(document, ",\"Sid\":\"a\"");
+        strcat(document, "}}");
+        assert_int_equal(chatroom_policy_check(chatroom_str(document), &error),
+                         count > 1 ? CHATROOM_EINVAL : CHATROOM_OK);
+        assert_int_equal(strstr(error.text, "Sid twice") != NULL, count > 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +338,8 @@ int main(void)
         cmocka_unit_test(policy__what_is_not_json_is_called_so),
         cmocka_unit_test(policy__a_pattern_may_be_as_long_as_promised),
         cmocka_unit_test(policy__hostile_patterns_take_no_longer_than_their_size),
+        cmocka_unit_test(policy__a_pattern_of_any_length_beyond_is_refused),
+        cmocka_unit_test(policy__an_element_that_stands_often_is_refused_like_one_that_stands_twice),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,104 @@ static void record__room_comes_back(void **state)
     assert_int_equal(cr_room_decode(chatroom_bytes(bytes, 8), &created_ms), CHATROOM_ECORRUPT);
 }
 
+/* A session with nothing in it but one room, and how long it is without the room. */
+static size_t plain_session(char bytes[64], size_t *ret_size)
+{
+    struct cr_session_record session = {.source_ip = chatroom_str("a"), .domain = chatroom_str("b")};
+
+    *ret_size = cr_session_size(&session, two_rooms, NULL);
+    assert_true(*ret_size <= 64);
+    cr_session_encode(&session, two_rooms, NULL, bytes);
+    return *ret_size - (4 + 4) - (4 + 6);
+}
+
+static void record__cut_or_foreign_session_is_refused(void **state)
+{
+    struct cr_session_record back;
+    char bytes[64];
+    size_t size, head = plain_session(bytes, &size);
+
+    (void)state;
+    for (size_t cut = 0; cut < head; cut++) {
+        char *block = malloc(cut + 1); /* a block of its own, so that a read beyond it is seen */
+
+        assert_non_null(block);
+        memcpy(block, bytes, cut);
+        assert_int_equal(cr_session_decode(chatroom_bytes(block, cut), &back), CHATROOM_ECORRUPT);
+        free(block);
+    }
+    assert_int_equal(cr_session_decode(chatroom_bytes(bytes, head), &back), CHATROOM_OK);
+    assert_int_equal(back.rooms.size, 0);
+    for (int version = 0; version < 256; version++)
+        if (version != 1 && version != 2) {
+            bytes[0] = (char)version;
+            assert_int_equal(cr_session_decode(chatroom_bytes(bytes, size), &back), CHATROOM_ECORRUPT);
+        }
+}
+
+static bool no_rooms(void *arg, size_t n, chatroom_span *ret_room)
+{
+    (void)arg;
+    (void)n;
+    (void)ret_room;
+    return false;
+}
+
+static void record__session_with_more_than_a_connection_may_have_is_refused(void **state)
+{
+    static const size_t most[] = {CR_DOMAIN_MOST, CR_PATH_MOST, CR_AUTHORIZER_MOST};
+    static char text[CR_DOMAIN_MOST + CR_PATH_MOST + CR_AUTHORIZER_MOST + 1], bytes[sizeof text + 64];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        for (size_t more = 0; more < 2; more++) {
+            struct cr_session_record session = {0}, back;
+            chatroom_span *const spans[] = {&session.domain, &session.path, &session.authorizer};
+            size_t size;
+
+            *spans[i] = chatroom_bytes(text, most[i] + more);
+            size = cr_session_size(&session, no_rooms, NULL);
+            assert_true(size <= sizeof bytes);
+            cr_session_encode(&session, no_rooms, NULL, bytes);
+            assert_int_equal(cr_session_decode(chatroom_bytes(bytes, size), &back),
+                             more ? CHATROOM_ECORRUPT : CHATROOM_OK);
+        }
+}
+
+static void record__cut_or_foreign_room_is_refused(void **state)
+{
+    uint8_t bytes[CR_ROOM_RECORD_SIZE + 1] = {0};
+    int64_t created_ms;
+
+    (void)state;
+    cr_room_encode(7, bytes);
+    for (size_t cut = 0; cut < CR_ROOM_RECORD_SIZE; cut++)
+        assert_int_equal(cr_room_decode(chatroom_bytes(bytes, cut), &created_ms), CHATROOM_ECORRUPT);
+    assert_int_equal(cr_room_decode(chatroom_bytes(bytes, sizeof bytes), &created_ms), CHATROOM_ECORRUPT);
+    bytes[0] = 0;
+    assert_int_equal(cr_room_decode(chatroom_bytes(bytes, CR_ROOM_RECORD_SIZE), &created_ms), CHATROOM_ECORRUPT);
+    bytes[0] = 2;
+    assert_int_equal(cr_room_decode(chatroom_bytes(bytes, CR_ROOM_RECORD_SIZE), &created_ms), CHATROOM_ECORRUPT);
+}
+
+/* A size that is far beyond what is there, in each place of a size. */
+static void record__sizes_that_are_too_great_are_refused(void **state)
+{
+    struct chatroom_entry entry = {.author = chatroom_str("ann"),
+                                   .id = chatroom_str("i"),
+                                   .payload = chatroom_str("1")},
+                          back;
+    const size_t places[] = {1 + 8, 1 + 8 + 4 + 3, 1 + 8 + 4 + 3 + 4 + 1};
+    char bytes[64];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        cr_entry_encode(&entry, bytes);
+        memset(bytes + places[i], 0xff, 4);
+        assert_int_equal(cr_entry_decode(chatroom_bytes(bytes, cr_entry_size(&entry)), &back), CHATROOM_ECORRUPT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +218,10 @@ int main(void)
         cmocka_unit_test(record__session_comes_back_with_its_rooms),
         cmocka_unit_test(record__session_of_the_first_version_is_read),
         cmocka_unit_test(record__room_comes_back),
+        cmocka_unit_test(record__cut_or_foreign_session_is_refused),
+        cmocka_unit_test(record__session_with_more_than_a_connection_may_have_is_refused),
+        cmocka_unit_test(record__cut_or_foreign_room_is_refused),
+        cmocka_unit_test(record__sizes_that_are_too_great_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #define SECRET       "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 #define NOW          INT64_C(1440938160000) /* 20150830T123600Z */
 #define SKEW_MS      300000
+#define EMPTY_HASH   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* ---- asking ---- */
@@ -246,6 +247,13 @@ static void sigv4__a_header_that_cannot_be_checked_is_malformed(void **state)
         {"/aws4_request", "/aws4_reques", CHATROOM_SIGV4_MALFORMED},
         {"/aws4_request", "/aws4_request/", CHATROOM_SIGV4_MALFORMED},
         {"/aws4_request", "", CHATROOM_SIGV4_MALFORMED},
+        {"/execute-api/aws4_request", "", CHATROOM_SIGV4_MALFORMED},
+        {"/us-east-1/execute-api/aws4_request", "", CHATROOM_SIGV4_MALFORMED},
+        {"/20150830/us-east-1/execute-api/aws4_request", "", CHATROOM_SIGV4_MALFORMED},
+        {"/aws4_request", "/aws4_request/x", CHATROOM_SIGV4_MALFORMED},
+        {"AKIDEXAMPLE", "AKID{EXAMPLE", CHATROOM_SIGV4_MALFORMED},
+        {"X-Amz-Date", "X-Amz-Content-SHA256: " EMPTY_HASH "\nX-Amz-Content-SHA256: " EMPTY_HASH "\nX-Amz-Date",
+         CHATROOM_SIGV4_MALFORMED},
         {"AKIDEXAMPLE/", "AKID/EXAMPLE/", CHATROOM_SIGV4_MALFORMED},
         {"SignedHeaders=host;x-amz-date", "SignedHeaders=x-amz-date", CHATROOM_SIGV4_MALFORMED},
         {"SignedHeaders=host;x-amz-date", "SignedHeaders=x-amz-date;host", CHATROOM_SIGV4_MALFORMED},
@@ -310,6 +318,19 @@ static void AGW_52_an_altered_presigned_request_is_refused(void **state)
         {"X-Amz-Expires=300", "X-Amz-Expires=0", CHATROOM_SIGV4_MALFORMED},
         {"X-Amz-Expires=300", "X-Amz-Expires=", CHATROOM_SIGV4_MALFORMED},
         {"X-Amz-Expires=300", "X-Amz-Expires=-1", CHATROOM_SIGV4_MALFORMED},
+        {"X-Amz-Expires=300", "X-Amz-Expires=3:", CHATROOM_SIGV4_MALFORMED},
+        {"X-Amz-Algorithm=AWS4-HMAC-SHA256", "X-Amz-Algorithm=AWS4-HMAC-SHA512", CHATROOM_SIGV4_MALFORMED},
+        {"X-Amz-Date=20150830T123600Z&", "", CHATROOM_SIGV4_MALFORMED},
+        {"X-Amz-Date=20150830T123600Z", "X-Amz-Date=20150830", CHATROOM_SIGV4_MALFORMED},
+        {"X-Amz-SignedHeaders=host&", "", CHATROOM_SIGV4_MALFORMED},
+        {"X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=host%", CHATROOM_SIGV4_MALFORMED},
+        {"X-Amz-Signature=e", "X-Amz-Signature=", CHATROOM_SIGV4_MALFORMED},
+        {"X-Amz-Signature=e", "X-Amz-Signature=E", CHATROOM_SIGV4_MALFORMED},
+        {"/prod?", "/prod?X-Amz-Security-Token=t&X-Amz-Security-Token=t&", CHATROOM_SIGV4_MALFORMED},
+        {"/prod?", "/prod?a=%4&", CHATROOM_SIGV4_MALFORMED},
+        {"Credential=AKIDEXAMPLE", "Credential=", CHATROOM_SIGV4_MALFORMED},
+        {"Credential=AKIDEXAMPLE", "Credential=%", CHATROOM_SIGV4_MALFORMED},
+        {"%2Faws4_request", "", CHATROOM_SIGV4_MALFORMED},
         {"X-Amz-Expires=300", "X-Amz-Expires=604801", CHATROOM_SIGV4_MALFORMED},
         {"X-Amz-Expires=300", "X-Amz-Expires=99999999999999999999999999", CHATROOM_SIGV4_MALFORMED},
         {"X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=", CHATROOM_SIGV4_MALFORMED},
@@ -612,8 +633,8 @@ static void sigv4__what_is_signed_here_is_good(void **state)
     static const char *const texts[] = {
         "GET /\nHost: a\n\n",
         "POST /prod/@connections/x=?b=2&a=+&a=%2b&&=&c\nX-B: 1\nHost: a\nx-b:  2  3 \nX-A:\n\nbody",
-        "DELETE /%2f/../%zz//\nhost: a\nX-Amz-Content-SHA256: "
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n\n",
+        "DELETE /%2f/../%zz//\nhost: a\nX-Amz-Content-SHA256: " EMPTY_HASH "\n\n",
+        "GET /a_b~c-d.e%5f%7E{\nHost-Name: b\nHost: a\nHost-: c\n\n",
     };
 
     (void)state;
@@ -684,8 +705,8 @@ static void sigv4__what_cannot_be_verified_is_not_signed(void **state)
         "GET /\nHost: a\nauthorization: b\n\n",
         "GET /\nHost: a\nX-Amz-Security-Token: b\n\n",
         "GET /\nHost: a\nX-Amz-Content-SHA256: UNSIGNED-PAYLOAD\n\n",
-        "GET /\nHost: a\nX-Amz-Content-SHA256: "
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n\nbody",
+        "GET /\nHost: a\nX-Amz-Content-SHA256: " EMPTY_HASH "\n\nbody",
+        "GET /\nHost: a\nX-Amz-Content-SHA256: " EMPTY_HASH "\nX-Amz-Content-SHA256: " EMPTY_HASH "\n\n",
     };
 
     (void)state;
@@ -825,6 +846,163 @@ static void sigv4__a_value_that_does_not_fit_is_too_big(void **state)
     assert_int_equal(sign(large(11, 0, 199)), CHATROOM_ETOOBIG);
 }
 
+/* ---- what is written ---- */
+
+/* The canonical request of a GET, as the explanation of a mismatch shows it. */
+static const char *canonical_of(const char *text)
+{
+    static char buffer[CHATROOM_SIGV4_EXPLANATION_SIZE + 1];
+    struct asked asked = usual();
+    struct made made;
+
+    asked.explanation = buffer;
+    asked.capacity = sizeof buffer - 1;
+    assert_int_equal(sign_as(&made, text, "execute-api", ""), CHATROOM_OK);
+    made.http.request.body = chatroom_str("other");
+    assert_int_equal(verify_request(&made.http.request, &asked), CHATROOM_SIGV4_MISMATCH);
+    buffer[asked.explained] = '\0';
+    return buffer;
+}
+
+static void sigv4__unreserved_octets_stay_and_all_others_are_escaped(void **state)
+{
+    const char *text = canonical_of("GET /AZaz09-._~/@[`{:%5f?azAZ09-._~=%5f%7E%40%5B%60%7B%3a&%2f=/\nHost: a\n\n");
+
+    (void)state;
+    assert_non_null(strstr(text, "\n/AZaz09-._~/%40%5B%60%7B%3A%255f\n"));
+    assert_non_null(strstr(text, "\n%2F=%2F&azAZ09-._~=_~%40%5B%60%7B%3A\n"));
+}
+
+static void sigv4__names_are_signed_in_order_and_once(void **state)
+{
+    const char *text = canonical_of("GET /\nX-B: 2\nHost-Name: b\nHost: a\nx-b: 1\nX-A: 1 \t 2\n\n");
+
+    (void)state;
+    assert_non_null(strstr(text, "\nhost:a\nhost-name:b\nx-a:1 2\nx-amz-date:20150830T123600Z\nx-b:2,1\n\n"
+                                 "host;host-name;x-a;x-amz-date;x-b\n"));
+}
+
+static void sigv4__parameters_are_in_the_order_of_what_they_are_encoded(void **state)
+{
+    const char *text = canonical_of("GET /?b=&aa=1&a=2&a=1&a=10&%20=x&a%00=y\nHost: a\n\n");
+
+    (void)state;
+    assert_non_null(strstr(text, "\n%20=x&a=1&a=10&a=2&a%00=y&aa=1&b=\n"));
+}
+
+/* ---- what is at its edge ---- */
+
+/* A presigned text whose credential or names take so many bytes. */
+static enum chatroom_sigv4_verdict verify_long(const char *from, size_t more)
+{
+    char to[4096];
+    size_t size = strlen(from);
+
+    memcpy(to, from, size);
+    memset(to + size, 'x', more);
+    to[size + more] = '\0';
+    return verify(with(vector("presigned"), from, to));
+}
+
+static void sigv4__a_presigned_credential_has_at_most_512_bytes(void **state)
+{
+    const size_t usual_size = strlen("AKIDEXAMPLE/20150830/us-east-1/execute-api/aws4_request");
+
+    (void)state;
+    assert_int_equal(verify_long("AKIDEXAMPLE", 512 - usual_size), CHATROOM_SIGV4_UNKNOWN_KEY);
+    assert_int_equal(verify_long("AKIDEXAMPLE", 513 - usual_size), CHATROOM_SIGV4_MALFORMED);
+}
+
+static void sigv4__presigned_names_have_at_most_2048_bytes(void **state)
+{
+    (void)state;
+    for (size_t more = 2048 - strlen("host;"); more <= 2049 - strlen("host;"); more++) {
+        static char name[4096], names[4096];
+        struct asked asked = usual();
+        struct http_text http;
+
+        memset(name, 'x', more);
+        snprintf(names, sizeof names, "X-Amz-SignedHeaders=host;%.*s", (int)more, name);
+        http_text_read(&http, chatroom_str(with(vector("presigned"), "X-Amz-SignedHeaders=host", names)));
+        http.headers[http.request.header_count++] =
+            (struct chatroom_header){chatroom_bytes(name, more), chatroom_str("v")};
+        assert_int_equal(verify_request(&http.request, &asked),
+                         more + strlen("host;") <= 2048 ? CHATROOM_SIGV4_MISMATCH : CHATROOM_SIGV4_MALFORMED);
+    }
+}
+
+static void sigv4__a_week_is_the_longest(void **state)
+{
+    (void)state;
+    assert_int_equal(verify(with(vector("presigned"), "Expires=300", "Expires=604800")), CHATROOM_SIGV4_MISMATCH);
+    assert_int_equal(verify(with(vector("presigned"), "Expires=300", "Expires=604801")), CHATROOM_SIGV4_MALFORMED);
+    assert_int_equal(verify(with(vector("presigned"), "Expires=300", "Expires=1")), CHATROOM_SIGV4_MISMATCH);
+}
+
+/* "date" in both forms, where there is no X-Amz-Date. */
+static void sigv4__a_date_header_will_do_once(void **state)
+{
+    static const char sent[] = "Sun, 30 Aug 2015 12:36:00 -0000";
+    const char *text = vector("date as HTTP writes it");
+
+    (void)state;
+    assert_int_equal(verify(text), CHATROOM_SIGV4_GOOD);
+    assert_int_equal(verify(with(text, sent, "20150830T123600Z")), CHATROOM_SIGV4_MISMATCH);
+    assert_int_equal(verify(with(text, sent, "20150830T123600")), CHATROOM_SIGV4_MALFORMED);
+    assert_int_equal(verify(with(text, sent, "")), CHATROOM_SIGV4_MALFORMED);
+    assert_int_equal(verify(with(text, "\nDate: ", "\nDate: Sun, 30 Aug 2015 12:36:00 GMT\nDate: ")),
+                     CHATROOM_SIGV4_MALFORMED);
+}
+
+static void sigv4__an_empty_region_is_signed_as_it_is(void **state)
+{
+    struct asked asked = usual();
+
+    (void)state;
+    asked.region = "";
+    assert_int_equal(verify_as(with(vector("client posts"), "/us-east-1/", "//"), &asked), CHATROOM_SIGV4_MISMATCH);
+}
+
+/* An empty secret is one as well; it need not be anywhere. */
+static void sigv4__an_empty_secret_signs_and_verifies(void **state)
+{
+    chatroom_span secret = {NULL, 0};
+    const struct chatroom_sigv4_key key = {chatroom_str("A-._~Z"), secret, chatroom_str("")};
+    const struct chatroom_sigv4_scope scope = {chatroom_str("r-1_z"), chatroom_str("s"), NOW, 0};
+    char date[CHATROOM_SIGV4_DATE_SIZE], authorization[CHATROOM_SIGV4_AUTHORIZATION_MOST];
+    struct http_text http;
+
+    (void)state;
+    http_text_read(&http, chatroom_str("GET /\nHost: a\n\n"));
+    assert_int_equal(chatroom_sigv4_sign(&http.request, &scope, &key, date, authorization), CHATROOM_OK);
+    http.headers[1] = (struct chatroom_header){chatroom_str("X-Amz-Date"), chatroom_str(date)};
+    http.headers[2] = (struct chatroom_header){chatroom_str("Authorization"), chatroom_str(authorization)};
+    http.request.header_count = 3;
+    assert_int_equal(chatroom_sigv4_verify(&http.request, &scope, find_secret, &secret, NULL, 0, NULL).verdict,
+                     CHATROOM_SIGV4_GOOD);
+}
+
+static void sigv4__characters_beside_the_alphabets_do_not_sign(void **state)
+{
+    static const char beside[] = "/:@[`{"; /* before and behind the digits and the letters */
+    struct http_text http;
+
+    (void)state;
+    for (const char *c = beside; *c; c++) {
+        const chatroom_span word = {c, 1}, good = {"a", 1};
+        const struct chatroom_sigv4_key bad_key = {word, good, chatroom_str("")}, key = {good, good, chatroom_str("")};
+        const struct chatroom_sigv4_scope bad_region = {word, good, NOW, 0}, bad_service = {good, word, NOW, 0},
+                                          scope = {good, good, NOW, 0};
+        char date[CHATROOM_SIGV4_DATE_SIZE], authorization[CHATROOM_SIGV4_AUTHORIZATION_MOST];
+
+        http_text_read(&http, chatroom_str("GET /\nHost: a\n\n"));
+        assert_int_equal(chatroom_sigv4_sign(&http.request, &scope, &bad_key, date, authorization), CHATROOM_EINVAL);
+        assert_int_equal(chatroom_sigv4_sign(&http.request, &bad_region, &key, date, authorization), CHATROOM_EINVAL);
+        assert_int_equal(chatroom_sigv4_sign(&http.request, &bad_service, &key, date, authorization), CHATROOM_EINVAL);
+        assert_int_equal(chatroom_sigv4_sign(&http.request, &scope, &key, date, authorization), CHATROOM_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -858,6 +1036,16 @@ int main(void)
         cmocka_unit_test(sigv4__of_several_verdicts_it_is_the_first),
         cmocka_unit_test(sigv4__a_body_hash_must_be_that_of_the_body),
         cmocka_unit_test(sigv4__a_value_that_does_not_fit_is_too_big),
+        cmocka_unit_test(sigv4__unreserved_octets_stay_and_all_others_are_escaped),
+        cmocka_unit_test(sigv4__names_are_signed_in_order_and_once),
+        cmocka_unit_test(sigv4__parameters_are_in_the_order_of_what_they_are_encoded),
+        cmocka_unit_test(sigv4__a_presigned_credential_has_at_most_512_bytes),
+        cmocka_unit_test(sigv4__presigned_names_have_at_most_2048_bytes),
+        cmocka_unit_test(sigv4__a_week_is_the_longest),
+        cmocka_unit_test(sigv4__a_date_header_will_do_once),
+        cmocka_unit_test(sigv4__an_empty_region_is_signed_as_it_is),
+        cmocka_unit_test(sigv4__an_empty_secret_signs_and_verifies),
+        cmocka_unit_test(sigv4__characters_beside_the_alphabets_do_not_sign),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

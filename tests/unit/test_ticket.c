@@ -119,6 +119,34 @@ static void ticket__page_grows_with_what_is_read(void **state)
     cr_page_fini(&f.page);
 }
 
+static void ticket__an_owner_that_looks_by_itself_need_not_be_woken(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    prepare(&f, 1, 1);
+    f.ticket.wake = NULL;
+    chatroom_write_done(&f.ticket.store, CHATROOM_OK);
+    assert_int_equal(f.woken, 0);
+    cr_inbox_take(&f.inbox);
+    assert_int_equal(f.done, 1);
+    cr_page_fini(&f.page);
+}
+
+static void ticket__an_owner_is_woken_once_for_what_it_has_not_taken(void **state)
+{
+    struct fixture f;
+    struct cr_ticket second;
+
+    (void)state;
+    prepare(&f, 1, 1);
+    second = f.ticket;
+    chatroom_write_done(&f.ticket.store, CHATROOM_OK);
+    chatroom_write_done(&second.store, CHATROOM_EIO);
+    assert_int_equal(f.woken, 1);
+    cr_page_fini(&f.page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +154,8 @@ int main(void)
         cmocka_unit_test(ticket__page_takes_what_fits_and_refuses_the_rest),
         cmocka_unit_test(ticket__page_out_of_memory_is_short_or_none),
         cmocka_unit_test(ticket__page_grows_with_what_is_read),
+        cmocka_unit_test(ticket__an_owner_that_looks_by_itself_need_not_be_woken),
+        cmocka_unit_test(ticket__an_owner_is_woken_once_for_what_it_has_not_taken),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

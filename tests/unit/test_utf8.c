@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "character.h"
+
 #include <chatroom/utf8.h>
 
 /* clang-format off */
@@ -93,12 +95,63 @@ static void utf8__fails_at_the_first_octet_that_cannot_be_right(void **state)
     }
 }
 
+static void character__the_front_of_a_text_has_none_in_half(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t most, size;
+    } rows[] = {
+        {"abc", 3, 3},
+        {"abc", 4, 3},
+        {"abc", 2, 2},
+        {"abc", 0, 0},
+        {"", 3, 0},
+        {"a\xE2\x82\xAC", 4, 4},
+        {"a\xE2\x82\xAC", 3, 1},
+        {"a\xE2\x82\xAC", 2, 1},
+        {"a\xE2\x82\xAC", 1, 1},
+        {"\xE2\x82\xAC", 2, 0},
+        {"\x80\x80\x80", 2, 0},
+        {"\x80\x80\x80", 3, 3},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(cr_character_front(chatroom_str(rows[i].text), rows[i].most).size, rows[i].size);
+}
+
+static void character__its_size_is_that_of_valid_utf8(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+    } rows[] = {{"", 0},
+                {"a", 1},
+                {"\xC3\xA4"
+                 "a",
+                 2},
+                {"\xE2\x82\xAC", 3},
+                {"\xF0\x9F\x98\x80z", 4},
+                {"\xC3", 0},
+                {"\xE2\x82", 0},
+                {"\xF0\x9F\x98", 0},
+                {"\x80", 0},
+                {"\xFF", 0},
+                {"\xF8\x88\x80\x80\x80", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(cr_character_size(chatroom_str(rows[i].text)), rows[i].size);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utf8__valid_text_is_valid_however_it_is_cut),
         cmocka_unit_test(utf8__invalid_text_is_invalid_however_it_is_cut),
         cmocka_unit_test(utf8__fails_at_the_first_octet_that_cannot_be_right),
+        cmocka_unit_test(character__the_front_of_a_text_has_none_in_half),
+        cmocka_unit_test(character__its_size_is_that_of_valid_utf8),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

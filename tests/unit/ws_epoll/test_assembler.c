@@ -20,6 +20,16 @@ static struct ws_readers readers;
 static const struct ws_limits usual = {CAP, CAP, 64 + CAP / 64};
 static const uint8_t key[4] = {0x11, 0x22, 0x33, 0x44};
 
+static bool wslay_fails;
+
+ssize_t __real_wslay_frame_recv(wslay_frame_context_ptr context, struct wslay_frame_iocb *frame);
+ssize_t __wrap_wslay_frame_recv(wslay_frame_context_ptr context, struct wslay_frame_iocb *frame);
+
+ssize_t __wrap_wslay_frame_recv(wslay_frame_context_ptr context, struct wslay_frame_iocb *frame)
+{
+    return wslay_fails ? WSLAY_ERR_PROTO : __real_wslay_frame_recv(context, frame);
+}
+
 /* What came out of some octets: one line an event, "T:hello P:ping F:1002". */
 static char story[65536];
 
@@ -409,6 +419,70 @@ static void assembler__close_payloads(void **state)
     assert_memory_equal(story, "C:1000:****", 11);
 }
 
+/* ---- whole frames and those that are cut ------------------------------------------------------------------------- */
+
+/* Octets in two pieces: the first has so many. */
+static const char *tell_halves(const uint8_t *octets, size_t size, size_t first)
+{
+    struct ws_assembler assembler = {0};
+
+    story[0] = '\0';
+    if (feed(&assembler, &usual, octets, first))
+        feed(&assembler, &usual, octets + first, size - first);
+    ws_assembler_fini(&assembler, &readers);
+    return story;
+}
+
+static void assembler__a_frame_cut_anywhere_in_its_header_is_whole(void **state)
+{
+    static const size_t sizes[] = {0, 1, 125, 126, 127, 65535, 65536};
+    static uint8_t payload[65536], octets[sizeof payload + 14];
+    static char expected[sizeof story];
+
+    (void)state;
+    memset(payload, 'a', sizeof payload);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        size_t size = wire_frame(octets, WIRE_FIN | TEXT, (const char *)payload, sizes[i]);
+
+        strcpy(expected, tell(octets, size));
+        for (size_t first = 1; first < 16 && first < size; first++)
+            assert_string_equal(tell_halves(octets, size, first), expected);
+    }
+}
+
+static void assembler__text_that_ends_inside_a_character_fails_however_it_comes(void **state)
+{
+    uint8_t octets[64];
+    size_t size;
+
+    (void)state;
+    assert_fails(1007, octets, wire_frame(octets, WIRE_FIN | TEXT, "a\xe2\x82", 3));
+    size = wire_frame(octets, TEXT, "a\xe2", 2);
+    size += wire_frame(octets + size, WIRE_FIN | CONTINUATION, "\x82", 1);
+    assert_string_equal(tell(octets, size), "+: F:1007 ");
+    size = wire_frame(octets, TEXT, "a\xe2", 2);
+    size += wire_frame(octets + size, WIRE_FIN | CONTINUATION, "\x82\xac", 2);
+    assert_string_equal(tell(octets, size), "+: T:a\xe2\x82\xac ");
+    size = wire_frame(octets, WIRE_FIN | BINARY, "a\xe2\x82", 3);
+    assert_string_equal(tell_cut(&usual, octets, size, 1), "B:a\xe2\x82 ");
+}
+
+static void assembler__what_wslay_finds_wrong_inside_a_frame_fails_it(void **state)
+{
+    struct ws_assembler assembler = {0};
+    uint8_t octets[64];
+    size_t size = wire_frame(octets, TEXT, "abc", 3);
+
+    (void)state;
+    story[0] = '\0';
+    assert_true(feed(&assembler, &usual, octets, size - 2)); /* the header, and an octet */
+    wslay_fails = true;
+    assert_false(feed(&assembler, &usual, octets + size - 2, 2));
+    wslay_fails = false;
+    assert_string_equal(story, "F:1002 ");
+    ws_assembler_fini(&assembler, &readers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +500,9 @@ int main(void)
         cmocka_unit_test_teardown(assembler__big_message_in_any_cut_is_whole, end),
         cmocka_unit_test_teardown(assembler__close_codes_by_the_rule, end),
         cmocka_unit_test_teardown(assembler__close_payloads, end),
+        cmocka_unit_test(assembler__a_frame_cut_anywhere_in_its_header_is_whole),
+        cmocka_unit_test(assembler__text_that_ends_inside_a_character_fails_however_it_comes),
+        cmocka_unit_test(assembler__what_wslay_finds_wrong_inside_a_frame_fails_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

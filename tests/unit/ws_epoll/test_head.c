@@ -133,6 +133,9 @@ static void T30_heads_that_could_be_read_in_two_ways_are_refused(void **state)
         " GET / HTTP/1.1\r\n" HOST "\r\n",
         "\r\nGET / HTTP/1.1\r\n" HOST "\r\n",
         "GET\t/\tHTTP/1.1\r\n" HOST "\r\n",
+        "GET  HTTP/1.1\r\n" HOST "\r\n",
+        "GET /\x7f HTTP/1.1\r\n" HOST "\r\n",
+        "GET http://[::1/ HTTP/1.1\r\n" HOST "\r\n",
         "GET /\r\n" HOST "\r\n",
         "GET\r\n" HOST "\r\n",
         "\r\n\r\n",
@@ -177,9 +180,13 @@ static void T30_nul_is_refused_wherever_it_stands(void **state)
 
 static void T30_hosts(void **state)
 {
-    static const char *const good[] = {"a", "a:80", "a.b-c_d~e", "127.0.0.1:8080", "[::1]", "[::1]:80", "a:", "%41"};
-    static const char *const bad[] = {"a b",      "a/b", "a@b",   "a:b",  "[::1", "::1", "[::1]x", "[::1]80", "[]",
-                                      "a:123456", ":80", "a,b c", "a\\b", "a?b",  "a#b", "[::g%]", "a:80:80", "<a>"};
+    static const char *const good[] = {
+        "a",      "a:80",    "a.b-c_d~e",   "127.0.0.1:8080",   "[::1]",        "[::1]:80", "a:", "%41",
+        "[::1]:", "a:12345", "[::1]:12345", "[::ffff:1.2.3.4]", "a!$&'()*+,;=b"};
+    static const char *const bad[] = {"a b",          "a/b",      "a@b",      "a:b",      "[::1",    "::1",
+                                      "[::1]x",       "[::1]80",  "[]",       "a:123456", ":80",     "a,b c",
+                                      "a\\b",         "a?b",      "a#b",      "[::g%]",   "a:80:80", "<a>",
+                                      "[::1]:123456", "[::1]:8x", "[::1]::8", "a:8/",     "a:8:",    "[1-2]"};
     char text[100];
 
     (void)state;
@@ -238,6 +245,10 @@ static void T02_limits_on_target_and_fields(void **state)
     assert_int_equal(judge_text(text), 0);
     snprintf(text, sizeof text, "GET /%0100d HTTP/1.1\r\n" HOST "\r\n", 0);
     assert_int_equal(judge_text(text), 414);
+    snprintf(text, sizeof text, "GET /%0100d\r\n" HOST "\r\n", 0); /* without a version */
+    assert_int_equal(judge_text(text), 414);
+    snprintf(text, sizeof text, "GET /%099d\r\n" HOST "\r\n", 0);
+    assert_int_equal(judge_text(text), 400);
     size = snprintf(text, sizeof text, "GET / HTTP/1.1\r\n" HOST);
     for (int i = 1; i < WS_FIELDS_MOST; i++)
         size += snprintf(text + size, sizeof text - (size_t)size, "X: %d\r\n", i);

@@ -77,6 +77,17 @@ static void T01_origins(void **state)
         {"localhost", "http://localhost:0", false, false},
         {"localhost:0", "http://localhost:0", false, false},
         {"localhost:8080", "file://", false, false},
+        {"localhost:8080", "http:", false, false},
+        {"localhost:8080", "http:/", false, false},
+        {"localhost:8080", "http;//localhost:8080", false, false},
+        {"localhost:8080", "://localhost:8080", false, false},
+        {"localhost:8080", "ht tp://localhost:8080", false, false},
+        {"localhost:0", "http://localhost", false, false},
+        {"localhost:65536", "http://localhost", false, false},
+        {"localhost:0", "https://chat.example", false, true},
+        {"localhost:65535", "http://localhost:65535", true, true},
+        {"localhost:1", "http://localhost:1", true, true},
+        {"chat.example", "app://chat.example:80", false, false},
         {"localhost:8080", "https://chat.example", false, true},
         {"localhost:8080", "https://chat.example:443", false, true},
         {"localhost:8080", "https://CHAT.example", false, true},
@@ -133,6 +144,18 @@ static void origin__list_takes_only_origins(void **state)
         assert_false(ws_origin_valid(bad[i]));
 }
 
+/* The list was checked when it was given; if not, what is no origin is nobody's. */
+static void T01_what_is_no_origin_in_a_list_allows_nobody(void **state)
+{
+    static const char *const odd[] = {"nonsense", "*", "https://chat.example", "https://a:0"};
+
+    (void)state;
+    assert_true(allowed(odd, 4, "a", "https://chat.example", NULL));
+    assert_false(allowed(odd, 4, "a", "nonsense", NULL));
+    assert_false(allowed(odd, 4, "a", "https://a:0", NULL));
+    assert_false(allowed(odd, 4, "a", "https://b", NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +163,7 @@ int main(void)
         cmocka_unit_test(T01_without_an_origin_only_cookies_are_refused),
         cmocka_unit_test(T01_two_origins_are_refused_even_if_both_are_right),
         cmocka_unit_test(origin__list_takes_only_origins),
+        cmocka_unit_test(T01_what_is_no_origin_in_a_list_allows_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
