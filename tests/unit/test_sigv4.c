@@ -612,8 +612,8 @@ static void sigv4__what_is_signed_here_is_good(void **state)
     static const char *const texts[] = {
         "GET /\nHost: a\n\n",
         "POST /prod/@connections/x=?b=2&a=+&a=%2b&&=&c\nX-B: 1\nHost: a\nx-b:  2  3 \nX-A:\n\nbody",
-        "DELETE /%2f/../%zz//\nhost: a\nX-Amz-Content-SHA256: "
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n\n",
+        ("DELETE /%2f/../%zz//\nhost: a\nX-Amz-Content-SHA256: "
+         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n\n"),
     };
 
     (void)state;
@@ -684,8 +684,8 @@ static void sigv4__what_cannot_be_verified_is_not_signed(void **state)
         "GET /\nHost: a\nauthorization: b\n\n",
         "GET /\nHost: a\nX-Amz-Security-Token: b\n\n",
         "GET /\nHost: a\nX-Amz-Content-SHA256: UNSIGNED-PAYLOAD\n\n",
-        "GET /\nHost: a\nX-Amz-Content-SHA256: "
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n\nbody",
+        ("GET /\nHost: a\nX-Amz-Content-SHA256: "
+         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n\nbody"),
     };
 
     (void)state;
