@@ -139,6 +139,16 @@ static bool get_facts(chatroom_span *from, struct cr_session_record *session)
            session->authorizer.size <= CR_AUTHORIZER_MOST;
 }
 
+static bool are_rooms(chatroom_span rooms)
+{
+    chatroom_span room;
+
+    while (rooms.size > 0)
+        if (!get_span(&rooms, &room))
+            return false;
+    return true;
+}
+
 int cr_session_decode(chatroom_span value, struct cr_session_record *ret_session)
 {
     uint64_t version = 0;
@@ -147,7 +157,8 @@ int cr_session_decode(chatroom_span value, struct cr_session_record *ret_session
     memset(ret_session, 0, sizeof *ret_session);
     whole = get_version(&value, SESSION_VERSION, &version, &ret_session->connected_at_ms) &&
             get_span(&value, &ret_session->source_ip) && get_span(&value, &ret_session->user_agent) &&
-            (version < SESSION_VERSION || get_facts(&value, ret_session)) && get_span(&value, &ret_session->name);
+            (version < SESSION_VERSION || get_facts(&value, ret_session)) && get_span(&value, &ret_session->name) &&
+            are_rooms(value);
     ret_session->rooms = value;
     return whole ? CHATROOM_OK : CHATROOM_ECORRUPT;
 }

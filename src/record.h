@@ -38,7 +38,7 @@ struct cr_session_record {
 size_t cr_session_size(const struct cr_session_record *session, cr_rooms_fn *rooms, void *arg);
 void cr_session_encode(const struct cr_session_record *session, cr_rooms_fn *rooms, void *arg, void *ret_bytes);
 int cr_session_decode(chatroom_span value, struct cr_session_record *ret_session);
-/* Takes the first room off the list. False: none left, or damaged. */
+/* Takes the first room off the list. False: none left. */
 bool cr_session_next_room(chatroom_span *rooms, chatroom_span *ret_room);
 
 #define CR_ROOM_RECORD_SIZE 9

@@ -517,12 +517,12 @@ static void gateway__a_function_has_one_qualifier(void **state)
 {
     static const char *const functions[] = {"f:live", "arn:aws:lambda:eu-west-1:123456789012:function:f:live",
                                             "123456789012:function:f:7",
-                                            "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/"
-                                            "arn:aws:lambda:eu-west-1:123456789012:function:f:live/invocations"};
+                                            ("arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/"
+                                             "arn:aws:lambda:eu-west-1:123456789012:function:f:live/invocations")};
     static const char *const without[] = {"f", "${stageVariables.f}",
                                           "arn:aws:lambda:eu-west-1:123456789012:function:f",
-                                          "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/"
-                                          "arn:aws:lambda:eu-west-1:123456789012:function:f/invocations"};
+                                          ("arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/"
+                                           "arn:aws:lambda:eu-west-1:123456789012:function:f/invocations")};
     char text[512];
 
     (void)state;

@@ -29,7 +29,7 @@ static void take(struct cr_inbox_node *node)
 
 static void inbox__wakes_a_sleeper_once_and_keeps_order(void **state)
 {
-    struct cr_inbox inbox = {0};
+    struct cr_inbox inbox = {.newest = NULL};
     struct item items[3];
 
     (void)state;
@@ -46,7 +46,7 @@ static void inbox__wakes_a_sleeper_once_and_keeps_order(void **state)
 
 static void inbox__nobody_wakes_who_is_awake_and_who_goes_to_sleep_looks_again(void **state)
 {
-    struct cr_inbox inbox = {0};
+    struct cr_inbox inbox = {.newest = NULL};
     struct item item = {.node = {.take = take}, .thread = 0, .number = 1};
 
     (void)state;

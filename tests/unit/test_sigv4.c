@@ -633,7 +633,7 @@ static void sigv4__what_is_signed_here_is_good(void **state)
     static const char *const texts[] = {
         "GET /\nHost: a\n\n",
         "POST /prod/@connections/x=?b=2&a=+&a=%2b&&=&c\nX-B: 1\nHost: a\nx-b:  2  3 \nX-A:\n\nbody",
-        "DELETE /%2f/../%zz//\nhost: a\nX-Amz-Content-SHA256: " EMPTY_HASH "\n\n",
+        ("DELETE /%2f/../%zz//\nhost: a\nX-Amz-Content-SHA256: " EMPTY_HASH "\n\n"),
         "GET /a_b~c-d.e%5f%7E{\nHost-Name: b\nHost: a\nHost-: c\n\n",
     };
 
@@ -705,8 +705,8 @@ static void sigv4__what_cannot_be_verified_is_not_signed(void **state)
         "GET /\nHost: a\nauthorization: b\n\n",
         "GET /\nHost: a\nX-Amz-Security-Token: b\n\n",
         "GET /\nHost: a\nX-Amz-Content-SHA256: UNSIGNED-PAYLOAD\n\n",
-        "GET /\nHost: a\nX-Amz-Content-SHA256: " EMPTY_HASH "\n\nbody",
-        "GET /\nHost: a\nX-Amz-Content-SHA256: " EMPTY_HASH "\nX-Amz-Content-SHA256: " EMPTY_HASH "\n\n",
+        ("GET /\nHost: a\nX-Amz-Content-SHA256: " EMPTY_HASH "\n\nbody"),
+        ("GET /\nHost: a\nX-Amz-Content-SHA256: " EMPTY_HASH "\nX-Amz-Content-SHA256: " EMPTY_HASH "\n\n"),
     };
 
     (void)state;
