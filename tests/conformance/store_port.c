@@ -8,6 +8,7 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t done = PTHREAD_COND_INITIALIZER;
 static uint64_t completions;
+void (*port_heard)(const struct port_call *call);
 
 static char *copy(chatroom_span span)
 {
@@ -43,6 +44,8 @@ static void finish(struct chatroom_ticket *ticket, int status)
     call->completions++;
     call->status = status;
     call->order = ++completions;
+    if (port_heard)
+        port_heard(call);
     pthread_cond_broadcast(&done);
     pthread_mutex_unlock(&mutex);
 }

@@ -49,6 +49,9 @@ void port_wait(struct port_call *call);
 void port_call_fini(struct port_call *call);
 void port_fini(chatroom_store_port *port);
 
+/* NULL, or told of each completion in the thread that completes, before anybody who waits for it goes on. */
+extern void (*port_heard)(const struct port_call *call);
+
 const struct port_found *port_room(const chatroom_store_port *port, const char *name);
 const struct port_found *port_session(const chatroom_store_port *port, const char *id);
 
