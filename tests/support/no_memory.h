@@ -1,0 +1,27 @@
+/*
+ * no_memory.h: every malloc(), calloc() and realloc() of a program and of all that it is linked with, on the way to the
+ * C library; the n-th can fail, once or with all that follow.
+ *
+ * Threads: those of the calling thread fail only while it says that it is inside what is tested; those of all other
+ * threads always do. Lives with the sanitizers, whose functions it calls in turn.
+ */
+#ifndef NO_MEMORY_H
+#define NO_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The calling thread is the one that must say so. Once, before anything fails. */
+void no_memory_init(void);
+/* Returns what it was before. */
+bool no_memory_inside(bool inside);
+
+/* From now on the n-th fails (1 is the next), and with stays all after it; 0: none. */
+void no_memory_from(uint64_t n, bool stays);
+/* Whether any has failed since. */
+bool no_memory_failed(void);
+/* How many were asked for since. */
+uint64_t no_memory_asked(void);
+
+#endif
