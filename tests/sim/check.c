@@ -60,7 +60,7 @@ static void check_author(struct world *w, const char *text)
 
     if (sscanf(payload, "\"s%u.%zu.%zu\"", &serial, &n, &at) != 3) {
         if (strncmp(payload, "\"h", 2) == 0 && strncmp(text, "host,", 5) != 0)
-            broken(w, "P6: %s is not from the host", text);
+            broken(w, P6, "%s is not from the host", text);
         return;
     }
     s = w->sessions[serial];
@@ -73,10 +73,10 @@ static void check_author(struct world *w, const char *text)
         if (strlen(name) == size && memcmp(name, text, size) == 0)
             return;
         if (m->answered && strchr(m->script, 'N'))
-            broken(w, "P6: %s is from %s", text, name);
+            broken(w, P6, "%s is from %s", text, name);
     }
     if (size != 0)
-        broken(w, "P6: %s is from somebody else", text);
+        broken(w, P6, "%s is from somebody else", text);
 }
 
 /* The session and the message id of an entry; false: it has none. */
@@ -95,7 +95,7 @@ static void check_once(struct world *w, uint64_t epoch, uint64_t seq, const char
     for (uint64_t i = 1; once_of(text, &serial, id) && i < log->capacity; i++)
         if (i != seq && log->texts[i] && once_of(log->texts[i], &other, other_id) && serial == other &&
             strcmp(id, other_id) == 0)
-            broken(w, "P2: %s is in the log twice, also as %s", text, log->texts[i]);
+            broken(w, P2, "%s is in the log twice, also as %s", text, log->texts[i]);
 }
 
 /* P1 and P2: it is safe, and the same for everyone. */
@@ -107,21 +107,21 @@ static void check_entry(struct world *w, uint64_t epoch, uint64_t seq, const cha
 
     w->heard++;
     if (!life || seq == 0 || seq > life->count || strcmp(life->name, room) != 0)
-        broken(w, "P1: %s (%s %llu %llu) is not in the store", text, room, (unsigned long long)epoch,
+        broken(w, P1, "%s (%s %llu %llu) is not in the store", text, room, (unsigned long long)epoch,
                (unsigned long long)seq);
     place = place_of(w, epoch, seq);
     if (*place) {
         if (strcmp(*place, text) != 0)
-            broken(w, "P2: %s is also %s", text, *place);
+            broken(w, P2, "%s is also %s", text, *place);
         return;
     }
     if (!memmem(life->entries[seq - 1].value.bytes, life->entries[seq - 1].value.size, payload,
                 (size_t)(strchr(payload, ',') - payload)))
-        broken(w, "P1: %s is another entry in the store", text);
+        broken(w, P1, "%s is another entry in the store", text);
     *place = strdup(text);
     before = place_of(w, epoch, seq - 1);
     if ((w->life == 1 || !w->went_back) && *before && time_of(*before) > time_of(text))
-        broken(w, "time goes back from %s to %s", *before, text);
+        broken(w, P2, "time goes back from %s to %s", *before, text);
     check_author(w, text);
     check_once(w, epoch, seq, text);
 }
@@ -154,7 +154,7 @@ static bool is_stored(const struct world *w, const struct session *s, char digit
 static struct seat *seat_of(struct world *w, struct session *s, char digit)
 {
     if (digit < '0' || digit >= '0' + ROOMS)
-        broken(w, "a room that nobody made: %c", digit);
+        broken(w, CONTRACT, "a room that nobody made: %c", digit);
     return &s->seats[digit - '0'];
 }
 
@@ -174,14 +174,15 @@ static void hear_entry(struct world *w, struct session *s, const char *text)
     int end = 0;
 
     if (sscanf(text, "E %2s %llu %llu %n", room, &epoch, &seq, &end) != 3)
-        broken(w, "an entry that is none: %s", text);
+        broken(w, CONTRACT, "an entry that is none: %s", text);
     check_entry(w, epoch, seq, room, text + end);
     if (!seat->in || seat->waits)
-        broken(w, "session %u hears a room it is not in%s: %s", s->serial, seat->waits ? " yet" : "", text);
+        broken(w, seat->waits ? P2 : P6, "session %u hears a room it is not in%s: %s", s->serial,
+               seat->waits ? " yet" : "", text);
     if (seat->epoch && seat->epoch != epoch)
-        broken(w, "session %u hears another epoch: %s", s->serial, text);
+        broken(w, P3, "session %u hears another epoch: %s", s->serial, text);
     if (seat->next && seat->next != seq)
-        broken(w, "%s: session %u hears %s after %llu", seq > seat->next ? "P3" : "P2", s->serial, text,
+        broken(w, seq > seat->next ? P3 : P2, "session %u hears %s after %llu", s->serial, text,
                (unsigned long long)seat->next - 1);
     seat->epoch = epoch;
     seat->next = seq + 1;
@@ -192,12 +193,13 @@ static struct message *message_of(struct world *w, struct session *s, size_t n, 
     struct message *m;
 
     if (n == 0 || n >= s->count || !s->messages[n].started)
-        broken(w, "session %u is answered what it did not ask: %s", s->serial, text);
+        broken(w, CONTRACT, "session %u is answered what it did not ask: %s", s->serial, text);
     m = &s->messages[n];
     if (n < s->last_marked)
-        broken(w, "session %u hears of message %zu after message %zu: %s", s->serial, n, s->last_marked, text);
+        broken(w, CONTRACT, "session %u hears of message %zu after message %zu: %s", s->serial, n, s->last_marked,
+               text);
     if (m->answered)
-        broken(w, "session %u hears of message %zu after its end: %s", s->serial, n, text);
+        broken(w, CONTRACT, "session %u hears of message %zu after its end: %s", s->serial, n, text);
     s->last_marked = n;
     return m;
 }
@@ -210,7 +212,7 @@ static void hear_mark(struct world *w, struct session *s, const char *text)
     struct message *m;
 
     if (sscanf(text, "M %zu %zu %7s", &n, &at, what) != 3)
-        broken(w, "a mark that is none: %s", text);
+        broken(w, CONTRACT, "a mark that is none: %s", text);
     m = message_of(w, s, n, text);
     m->marked = true;
     switch (what[0]) {
@@ -230,7 +232,7 @@ static void hear_mark(struct world *w, struct session *s, const char *text)
     case 'S':
     case 'I':
         if (!is_stored(w, s, what[1], n, at, what[0] == 'I'))
-            broken(w, "P1: session %u was told that it was stored, and it was not: %s", s->serial, text);
+            broken(w, P1, "session %u was told that it was stored, and it was not: %s", s->serial, text);
         break;
     default:
         break;
@@ -261,7 +263,7 @@ static uint64_t hear_page_entries(struct world *w, const char *text, const char 
     *ret_first = 0;
     while (sscanf(at, " %llu,%255s%n", &seq, entry, &end) == 2) {
         if (last && seq != last + 1)
-            broken(w, "P2: a page with a gap: %s", text);
+            broken(w, P2, "a page with a gap: %s", text);
         check_entry(w, epoch, seq, room, entry);
         if (!last)
             *ret_first = seq;
@@ -283,16 +285,16 @@ static void hear_page(struct world *w, struct session *s, const char *text)
     struct seat *seat;
 
     if (sscanf(text, "H %zu %2s %llu %llu %d %zu%n", &n, room, &epoch, &newest, &more, &count, &end) != 6)
-        broken(w, "a page that is none: %s", text);
+        broken(w, CONTRACT, "a page that is none: %s", text);
     m = message_of(w, s, n, text);
     letter = page_letter(m);
     last = hear_page_entries(w, text, text + end, room, epoch, &first);
     if (last > newest)
-        broken(w, "a page ends beyond the newest: %s", text);
+        broken(w, P1, "a page ends beyond the newest: %s", text);
     if (letter == 'H' && last != newest && !(more && count == 0)) /* nothing: it could not be read */
-        broken(w, "P3: a page of the newest does not end with it: %s", text);
+        broken(w, P3, "a page of the newest does not end with it: %s", text);
     if (letter != 'A' && last && w->options.faults.corrupt == 0 && more != (first > 1))
-        broken(w, "a page is wrong about there being more: %s", text);
+        broken(w, P3, "a page is wrong about there being more: %s", text);
     seat = seat_of(w, s, room[1]);
     if (!seat->in || !seat->waits)
         return;
@@ -310,7 +312,7 @@ static void hear_refusal(struct world *w, struct session *s, const char *text)
     size_t n;
 
     if (sscanf(text, "X %zu %31s", &n, code) != 2)
-        broken(w, "a refusal that is none: %s", text);
+        broken(w, CONTRACT, "a refusal that is none: %s", text);
     if (n == 0)
         return;
     m = message_of(w, s, n, text);
@@ -331,7 +333,8 @@ static void hear_room(struct world *w, struct session *s, const char *text)
     struct seat *seat = seat_of(w, s, text[3]);
 
     if (!seat->in || seat->waits)
-        broken(w, "session %u hears a room it is not in%s: %s", s->serial, seat->waits ? " yet" : "", text);
+        broken(w, seat->waits ? P2 : P6, "session %u hears a room it is not in%s: %s", s->serial,
+               seat->waits ? " yet" : "", text);
     if (text[0] == 'D')
         seat->in = false;
 }
@@ -358,13 +361,13 @@ static void hear(struct world *w, struct session *s, const char *text)
         break;
     case 'O':
         if (strtoul(text + 2, NULL, 10) != s->serial)
-            broken(w, "session %u hears what was meant for another: %s", s->serial, text);
+            broken(w, P6, "session %u hears what was meant for another: %s", s->serial, text);
         break;
     case 'P':
     case 'Y':
         break;
     default:
-        broken(w, "session %u hears what nobody says: %s", s->serial, text);
+        broken(w, CONTRACT, "session %u hears what nobody says: %s", s->serial, text);
     }
 }
 
@@ -384,7 +387,8 @@ static void check_end_of(struct world *w, const struct session *s)
 {
     if (s->accepted && !s->may_end && !s->oom && !s->slow && w->options.wire_faults == 0 &&
         wire_close_code(w->wire, s->wire) != 1001)
-        broken(w, "session %u was closed with %u for no reason", s->serial, wire_close_code(w->wire, s->wire));
+        broken(w, CONTRACT, "session %u was closed with %u for no reason", s->serial,
+               wire_close_code(w->wire, s->wire));
 }
 
 static void look_at(struct world *w, struct session *s)
@@ -439,13 +443,13 @@ static bool check_member(void *arg, chatroom_span id, chatroom_span name)
 
     v->count++;
     if (!s || s->ended)
-        broken(v->w, "at rest: a member of r%u is gone", v->digit);
+        broken(v->w, P8, "at rest: a member of r%u is gone", v->digit);
     if (s->slow)
         return true;
     if (!s->seats[v->digit].in)
-        broken(v->w, "at rest: session %u is in r%u and does not know", s->serial, v->digit);
+        broken(v->w, P6, "at rest: session %u is in r%u and does not know", s->serial, v->digit);
     if (!chatroom_span_equal(name, name_of(s, buffer)))
-        broken(v->w, "P6: at rest, session %u has another's name", s->serial);
+        broken(v->w, P6, "at rest, session %u has another's name", s->serial);
     return true;
 }
 
@@ -475,13 +479,13 @@ static void check_seat(struct world *w, const struct session *s, unsigned digit)
         return;
     chatroom_each_member(w->c, chatroom_str(name), is_it, &search);
     if (!search.found)
-        broken(w, "at rest: session %u believes it is in %s", s->serial, name);
+        broken(w, P8, "at rest: session %u believes it is in %s", s->serial, name);
     if (seat->waits)
-        broken(w, "at rest: session %u still waits for a page of %s", s->serial, name);
+        broken(w, P8, "at rest: session %u still waits for a page of %s", s->serial, name);
     if (!life)
-        broken(w, "at rest: %s is not in the store", name);
+        broken(w, P8, "at rest: %s is not in the store", name);
     if (seat->next ? seat->next != life->count + 1 : life->newest_ms > seat->since_ms)
-        broken(w, "P3: at rest, session %u has heard %s to %llu of %zu, %.*s", s->serial, name,
+        broken(w, P3, "at rest, session %u has heard %s to %llu of %zu, %.*s", s->serial, name,
                (unsigned long long)seat->next - (seat->next > 0), life->count, 8,
                life->entries[life->count - 1].value.bytes + life->entries[life->count - 1].value.size - 8);
 }
@@ -492,7 +496,7 @@ static void check_answers(struct world *w, const struct session *s)
 
     for (size_t n = 1; n < s->count; n++)
         if (!s->messages[n].answered && (s->messages[n].started || strict))
-            broken(w, "at rest: message %zu of session %u has no answer", n, s->serial);
+            broken(w, P8, "at rest: message %zu of session %u has no answer", n, s->serial);
 }
 
 static void check_room(struct world *w, unsigned digit)
@@ -502,10 +506,10 @@ static void check_room(struct world *w, unsigned digit)
     bool there = sim_disk_room(w->disk, chatroom_str(name)) != NULL;
 
     if (chatroom_room_exists(w->c, chatroom_str(name)) != there)
-        broken(w, "at rest: the store and the instance do not agree on whether %s exists", name);
+        broken(w, P8, "at rest: the store and the instance do not agree on whether %s exists", name);
     chatroom_each_member(w->c, chatroom_str(name), check_member, &visit);
     if (chatroom_room_members(w->c, chatroom_str(name)) != visit.count)
-        broken(w, "at rest: %s has %zu members and counts %zu", name, visit.count,
+        broken(w, P8, "at rest: %s has %zu members and counts %zu", name, visit.count,
                chatroom_room_members(w->c, chatroom_str(name)));
 }
 
@@ -516,7 +520,7 @@ void check_rest(struct world *w)
     for (unsigned digit = 0; digit < ROOMS; digit++)
         check_room(w, digit);
     if (chatroom_room_count(w->c) != sim_disk_rooms(w->disk))
-        broken(w, "at rest: %zu rooms, %zu in the store", chatroom_room_count(w->c), sim_disk_rooms(w->disk));
+        broken(w, P8, "at rest: %zu rooms, %zu in the store", chatroom_room_count(w->c), sim_disk_rooms(w->disk));
     for (unsigned i = 0; i < SLOTS; i++) {
         struct session *s = w->slots[i];
 
@@ -530,7 +534,7 @@ void check_rest(struct world *w)
         check_answers(w, s);
     }
     if (chatroom_connection_count(w->c) != open)
-        broken(w, "at rest: %zu connections, and %zu clients", chatroom_connection_count(w->c), open);
+        broken(w, P8, "at rest: %zu connections, and %zu clients", chatroom_connection_count(w->c), open);
 }
 
 /* ---- at the end ---- */
@@ -548,7 +552,7 @@ static void check_goodbye(struct world *w, const struct session *s)
             count += memmem(life->entries[i].value.bytes, life->entries[i].value.size, payload, (size_t)size) != NULL;
     }
     if (count > 1 || (count == 0 && s->accepted && !s->disconnect_failed && s->serial % 7 != 0))
-        broken(w, "$disconnect of session %u took hold %u times", s->serial, count);
+        broken(w, CONTRACT, "$disconnect of session %u took hold %u times", s->serial, count);
 }
 
 void check_end(struct world *w)

@@ -60,13 +60,13 @@ static int give_page(chatroom_request *request, const struct chatroom_history *h
         const struct chatroom_entry *e = &history->entries[i];
 
         if (e->epoch != history->epoch || !chatroom_span_equal(e->room, history->room))
-            broken(w, "an entry of a page is of another room or epoch than the page");
+            broken(w, P2, "an entry of a page is of another room or epoch than the page");
         size += (size_t)snprintf(text + size, sizeof text - size, " %llu,%.*s,%.*s,%.*s,%lld",
                                  (unsigned long long)e->seq, (int)e->author.size, e->author.bytes, (int)e->id.size,
                                  e->id.bytes, (int)e->payload.size, e->payload.bytes, (long long)e->time_ms);
     }
     if (chatroom_request_join(request, history->room) != CHATROOM_EINVAL)
-        broken(w, "a write after the page was accepted");
+        broken(w, CONTRACT, "a write after the page was accepted");
     result = chatroom_request_reply(request, chatroom_bytes(text, size));
     return result ? result : mark(request, n, strlen(s->messages[n].script), ".");
 }
@@ -240,7 +240,7 @@ static void check_authorization(struct world *w, const struct chatroom_request_i
     char text[32];
 
     if (w->options.authorizer && !chatroom_span_equal(info->authorizer, authorization_of(s, text)))
-        broken(w, "an event of session %u does not know what its authorizer left", s->serial);
+        broken(w, P6, "an event of session %u does not know what its authorizer left", s->serial);
 }
 
 static int on_script(chatroom_request *request, void *arg)
@@ -257,11 +257,11 @@ static int on_script(chatroom_request *request, void *arg)
     if (result != CHATROOM_OK)
         return result;
     if (!s || n == 0 || n >= s->count)
-        broken(w, "a message that nobody sent");
+        broken(w, CONTRACT, "a message that nobody sent");
     check_authorization(w, info, s);
     m = &s->messages[n];
     if (n <= s->last_started)
-        broken(w, "message %zu of session %u was handled after message %zu", n, s->serial, s->last_started);
+        broken(w, P2, "message %zu of session %u was handled after message %zu", n, s->serial, s->last_started);
     s->last_started = n;
     m->started = true;
     memcpy(m->request_id, info->request_id.bytes, sizeof m->request_id);
@@ -269,7 +269,7 @@ static int on_script(chatroom_request *request, void *arg)
     if (result != CHATROOM_OK)
         return result;
     if (!chatroom_span_equal(text, chatroom_str(m->script)))
-        broken(w, "message %zu of session %u arrived as another one", n, s->serial);
+        broken(w, CONTRACT, "message %zu of session %u arrived as another one", n, s->serial);
     return perform(w, request, s, n, m->script, &m->at);
 }
 
@@ -296,7 +296,7 @@ static struct session *session_of_target(struct world *w, const struct chatroom_
     if (serial < w->session_count)
         s = w->sessions[serial];
     if (!s || strcmp(dot + 1, s->connect_script) != 0)
-        broken(w, "a connection that nobody opened");
+        broken(w, CONTRACT, "a connection that nobody opened");
     return s;
 }
 
@@ -364,13 +364,13 @@ static int on_disconnect(chatroom_request *request, void *arg)
     struct session *s = session_by_id(w, info->connection_id);
 
     if (!s)
-        broken(w, "$disconnect of a connection that nobody opened");
+        broken(w, CONTRACT, "$disconnect of a connection that nobody opened");
     check_authorization(w, info, s);
     trace(w, "$disconnect %u cause %d", s->serial, info->cause);
     if (s->disconnects++ > sim_disk_full_answers(w->disk))
-        broken(w, "$disconnect of session %u ran %u times in one process", s->serial, s->disconnects);
+        broken(w, CONTRACT, "$disconnect of session %u ran %u times in one process", s->serial, s->disconnects);
     if ((info->cause == CHATROOM_CAUSE_CRASH) != (s->life != w->life))
-        broken(w, "$disconnect of session %u has the wrong cause", s->serial);
+        broken(w, CONTRACT, "$disconnect of session %u has the wrong cause", s->serial);
     if (s->life != w->life)
         check_restored(w, request, s);
     if (s->serial % 7 == 0)
@@ -389,7 +389,7 @@ static void check_restored(struct world *w, chatroom_request *request, const str
     bool at_rest = w->options.faults.unsure == 0; /* else it may be, and nobody was told */
 
     if (name.size > 0 && (name.size < (size_t)size || memcmp(name.bytes, prefix, (size_t)size) != 0))
-        broken(w, "P6: a restored session has another's name");
+        broken(w, P6, "a restored session has another's name");
     for (size_t n = 1; n < s->count; n++)
         at_rest &= s->messages[n].answered;
     for (size_t i = 0; i < count; i++) {
@@ -397,10 +397,10 @@ static void check_restored(struct world *w, chatroom_request *request, const str
         unsigned digit = (unsigned)(room.bytes[1] - '0');
 
         if (seen & 1u << digit)
-            broken(w, "restored session %u is in r%u twice", s->serial, digit);
+            broken(w, P6, "restored session %u is in r%u twice", s->serial, digit);
         seen |= 1u << digit;
         if (at_rest && !s->slow && !s->oom && s->accepted && (!s->seats[digit].since_ms || s->seats[digit].left))
-            broken(w, "restored session %u is in r%u, where it is not", s->serial, digit);
+            broken(w, P6, "restored session %u is in r%u, where it is not", s->serial, digit);
     }
 }
 
@@ -447,7 +447,7 @@ void handlers_bind(struct world *w)
     if (result == CHATROOM_OK && w->options.authorizer)
         result = chatroom_authorizer(w->c, on_authorize, w, 200);
     if (result != CHATROOM_OK)
-        broken(w, "routes cannot be bound: %d", result);
+        broken(w, CONTRACT, "routes cannot be bound: %d", result);
     chatroom_set_entry(w->c, write_entry, w);
     chatroom_set_refusal(w->c, write_refusal, w);
 }

@@ -38,6 +38,8 @@ static bool read_arguments(int count, char **arguments, struct plan *plan)
             plan->trace = true;
             continue;
         }
+        if (strcmp(arguments[i], "--no-shrink") == 0)
+            continue;
         if (strcmp(arguments[i], "--all") == 0) {
             plan->all = true;
             continue;

@@ -94,11 +94,11 @@ static void begin_life(struct world *w)
     config.store = sim_store(w->disk);
     config.transport = wire_transport(w->wire);
     if (chatroom_new(&config, &w->c, &error) != CHATROOM_OK)
-        broken(w, "chatroom_new(): %s", error.text);
+        broken(w, CONTRACT, "chatroom_new(): %s", error.text);
     handlers_bind(w);
     result = chatroom_start(w->c, w->now, &error);
     if (result != CHATROOM_OK)
-        broken(w, "chatroom_start(): %s", error.text);
+        broken(w, CONTRACT, "chatroom_start(): %s", error.text);
     trace(w, "life %u: %zu rooms, %zu sessions", w->life, sim_disk_rooms(w->disk), sim_disk_sessions(w->disk));
 }
 
@@ -112,9 +112,9 @@ static void end_life(struct world *w)
     for (unsigned i = 0; i < SLOTS; i++)
         w->slots[i] = NULL;
     if (w->outstanding != 0)
-        broken(w, "%ld calls of the host never heard how they ended", w->outstanding);
+        broken(w, CONTRACT, "%ld calls of the host never heard how they ended", w->outstanding);
     if (w->heap.blocks != 0)
-        broken(w, "%zu blocks were not freed", w->heap.blocks);
+        broken(w, P8, "%zu blocks were not freed", w->heap.blocks);
 }
 
 /* ---- time ---- */
@@ -139,7 +139,7 @@ static void step(struct world *w)
     uint64_t failed = w->heap.failed;
 
     if (chatroom_step(w->c, w->now) != CHATROOM_OK)
-        broken(w, "chatroom_step() failed");
+        broken(w, CONTRACT, "chatroom_step() failed");
     if (w->heap.failed > failed)
         for (unsigned i = 0; i < SLOTS; i++)
             if (w->slots[i])
@@ -187,7 +187,7 @@ static void come_to_rest(struct world *w)
                     ? quiet + 1
                     : 0;
         if (i == REST_MOST)
-            broken(w, "it does not come to rest");
+            broken(w, P8, "it does not come to rest");
     }
 }
 
@@ -219,7 +219,7 @@ static void stop(struct world *w)
     for (unsigned i = 0; !chatroom_stopped(w->c); i++) {
         tick(w);
         if (i == REST_MOST)
-            broken(w, "it does not stop");
+            broken(w, P8, "it does not stop");
     }
     end_life(w);
     begin_life(w);
@@ -308,7 +308,7 @@ static void leave_nothing(struct world *w, bool may_have_failed)
     wire_close(w->wire, s->wire, 1000);
     come_to_rest(w);
     if (chatroom_connection_count(w->c) != 0 || (sim_disk_sessions(w->disk) != 0 && !may_have_failed))
-        broken(w, "everybody went, and sessions stayed");
+        broken(w, P8, "everybody went, and sessions stayed");
 }
 
 static void check_baseline(struct world *w)
@@ -316,7 +316,7 @@ static void check_baseline(struct world *w)
     if (w->baseline == 0)
         w->baseline = w->heap.blocks;
     if (w->heap.blocks > w->baseline)
-        broken(w, "everybody went, and %zu blocks stayed where there were %zu", w->heap.blocks, w->baseline);
+        broken(w, P8, "everybody went, and %zu blocks stayed where there were %zu", w->heap.blocks, w->baseline);
 }
 
 static void go_on(struct world *w)

@@ -22,6 +22,19 @@ enum {
     SCRIPT_MOST = 48,
 };
 
+/* What is broken when something is wrong. */
+enum promise {
+    CONTRACT, /* what a public header says */
+    P1,       /* an acknowledgement, and every copy, is of what is safe */
+    P2,       /* a log is one gapless rising order, the same for everyone; nothing comes twice */
+    P3,       /* nothing is missed in silence */
+    P4,       /* memory, and everything that has a limit, is within it at any time */
+    P5,       /* who is slow, or a store that is, does not make others wait */
+    P6,       /* who somebody is, and where, is what the server knows */
+    P7,       /* damage is not served; a store that failed is not written */
+    P8,       /* once faults end everybody gets everything soon, and nothing is left over */
+};
+
 /* A message that a client sent. */
 struct message {
     char script[SCRIPT_MOST];
@@ -114,8 +127,9 @@ struct world {
 
 /* Every line counts for the hash of the run. */
 void trace(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A promise was broken: says so and ends the process. */
-_Noreturn void broken(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Says "seed N breaks PROMISE: ..." and ends the process. */
+_Noreturn void broken(struct world *w, enum promise promise, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* ---- world.c ---- */
 
