@@ -35,5 +35,5 @@ void broken(struct world *w, enum promise promise, const char *format, ...)
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fprintf(stderr, "\n");
-    _Exit(1);
+    _Exit(10 + (int)promise);
 }
