@@ -424,10 +424,11 @@ int chatroom_step(chatroom *c, struct chatroom_now now)
     cr_inbox_wake(&c->inbox);
     if (atomic_load(&c->asked_to_stop))
         chatroom_stop(c);
+    step_sources(c);
+    cr_inbox_take(&c->inbox); /* before deadlines: what has come while the host stood still came in time */
     cr_defer_expire(c);
     cr_connections_resume(c);
     cr_activity_sweep(c);
-    step_sources(c);
     finished = take_turns(c);
     flush_transport(c);
     c->unfinished = !cr_inbox_sleep(&c->inbox) || !finished;

@@ -58,9 +58,14 @@ static void check_author(struct world *w, const char *text)
     size_t n, at;
     char name[32];
 
+    if (w->options.chat && sscanf(payload, "\"c%u.%zu\"", &serial, &n) == 2) {
+        if (!talk_was_called(w->sessions[serial], (unsigned)n, text, size))
+            broken(w, P6, "%s is from somebody else", text);
+        return;
+    }
     if (sscanf(payload, "\"s%u.%zu.%zu\"", &serial, &n, &at) != 3) {
         if (strncmp(payload, "\"h", 2) == 0 && strncmp(text, "host,", 5) != 0)
-            broken(w, "P6: %s is not from the host", text);
+            broken(w, P6, "%s is not from the host", text);
         return;
     }
     s = w->sessions[serial];
@@ -73,16 +78,16 @@ static void check_author(struct world *w, const char *text)
         if (strlen(name) == size && memcmp(name, text, size) == 0)
             return;
         if (m->answered && strchr(m->script, 'N'))
-            broken(w, "P6: %s is from %s", text, name);
+            broken(w, P6, "%s is from %s", text, name);
     }
     if (size != 0)
-        broken(w, "P6: %s is from somebody else", text);
+        broken(w, P6, "%s is from somebody else", text);
 }
 
 /* The session and the message id of an entry; false: it has none. */
 static bool once_of(const char *text, unsigned *ret_serial, char id[16])
 {
-    return sscanf(strchr(text, ',') + 1, "%15[^,],\"s%u.", id, ret_serial) == 2;
+    return sscanf(strchr(text, ',') + 1, "%15[^,],\"%*[sc]%u.", id, ret_serial) == 2;
 }
 
 /* A message id of a session is in a log once. */
@@ -92,14 +97,15 @@ static void check_once(struct world *w, uint64_t epoch, uint64_t seq, const char
     unsigned serial, other;
     char id[16], other_id[16];
 
-    for (uint64_t i = 1; once_of(text, &serial, id) && i < log->capacity; i++)
+    for (uint64_t i = seq > 2000 ? seq - 2000 : 1; once_of(text, &serial, id) && i < seq + 2000 && i < log->capacity;
+         i++)
         if (i != seq && log->texts[i] && once_of(log->texts[i], &other, other_id) && serial == other &&
             strcmp(id, other_id) == 0)
-            broken(w, "P2: %s is in the log twice, also as %s", text, log->texts[i]);
+            broken(w, P2, "%s is in the log twice, also as %s", text, log->texts[i]);
 }
 
 /* P1 and P2: it is safe, and the same for everyone. */
-static void check_entry(struct world *w, uint64_t epoch, uint64_t seq, const char *room, const char *text)
+void check_entry(struct world *w, uint64_t epoch, uint64_t seq, const char *room, const char *text)
 {
     const struct sim_life *life = sim_disk_life(w->disk, epoch);
     const char *payload = strchr(strchr(text, ',') + 1, ',') + 1;
@@ -107,21 +113,21 @@ static void check_entry(struct world *w, uint64_t epoch, uint64_t seq, const cha
 
     w->heard++;
     if (!life || seq == 0 || seq > life->count || strcmp(life->name, room) != 0)
-        broken(w, "P1: %s (%s %llu %llu) is not in the store", text, room, (unsigned long long)epoch,
+        broken(w, P1, "%s (%s %llu %llu) is not in the store", text, room, (unsigned long long)epoch,
                (unsigned long long)seq);
     place = place_of(w, epoch, seq);
     if (*place) {
         if (strcmp(*place, text) != 0)
-            broken(w, "P2: %s is also %s", text, *place);
+            broken(w, P2, "%s is also %s", text, *place);
         return;
     }
     if (!memmem(life->entries[seq - 1].value.bytes, life->entries[seq - 1].value.size, payload,
                 (size_t)(strchr(payload, ',') - payload)))
-        broken(w, "P1: %s is another entry in the store", text);
+        broken(w, P1, "%s is another entry in the store", text);
     *place = strdup(text);
     before = place_of(w, epoch, seq - 1);
-    if ((w->life == 1 || !w->went_back) && *before && time_of(*before) > time_of(text))
-        broken(w, "time goes back from %s to %s", *before, text);
+    if (*before && time_of(*before) > time_of(text))
+        broken(w, P2, "time goes back from %s to %s", *before, text);
     check_author(w, text);
     check_once(w, epoch, seq, text);
 }
@@ -154,7 +160,7 @@ static bool is_stored(const struct world *w, const struct session *s, char digit
 static struct seat *seat_of(struct world *w, struct session *s, char digit)
 {
     if (digit < '0' || digit >= '0' + ROOMS)
-        broken(w, "a room that nobody made: %c", digit);
+        broken(w, CONTRACT, "a room that nobody made: %c", digit);
     return &s->seats[digit - '0'];
 }
 
@@ -174,14 +180,15 @@ static void hear_entry(struct world *w, struct session *s, const char *text)
     int end = 0;
 
     if (sscanf(text, "E %2s %llu %llu %n", room, &epoch, &seq, &end) != 3)
-        broken(w, "an entry that is none: %s", text);
+        broken(w, CONTRACT, "an entry that is none: %s", text);
     check_entry(w, epoch, seq, room, text + end);
     if (!seat->in || seat->waits)
-        broken(w, "session %u hears a room it is not in%s: %s", s->serial, seat->waits ? " yet" : "", text);
+        broken(w, seat->waits ? P2 : P6, "session %u hears a room it is not in%s: %s", s->serial,
+               seat->waits ? " yet" : "", text);
     if (seat->epoch && seat->epoch != epoch)
-        broken(w, "session %u hears another epoch: %s", s->serial, text);
+        broken(w, P3, "session %u hears another epoch: %s", s->serial, text);
     if (seat->next && seat->next != seq)
-        broken(w, "%s: session %u hears %s after %llu", seq > seat->next ? "P3" : "P2", s->serial, text,
+        broken(w, seq > seat->next ? P3 : P2, "session %u hears %s after %llu", s->serial, text,
                (unsigned long long)seat->next - 1);
     seat->epoch = epoch;
     seat->next = seq + 1;
@@ -192,12 +199,13 @@ static struct message *message_of(struct world *w, struct session *s, size_t n, 
     struct message *m;
 
     if (n == 0 || n >= s->count || !s->messages[n].started)
-        broken(w, "session %u is answered what it did not ask: %s", s->serial, text);
+        broken(w, CONTRACT, "session %u is answered what it did not ask: %s", s->serial, text);
     m = &s->messages[n];
     if (n < s->last_marked)
-        broken(w, "session %u hears of message %zu after message %zu: %s", s->serial, n, s->last_marked, text);
+        broken(w, CONTRACT, "session %u hears of message %zu after message %zu: %s", s->serial, n, s->last_marked,
+               text);
     if (m->answered)
-        broken(w, "session %u hears of message %zu after its end: %s", s->serial, n, text);
+        broken(w, CONTRACT, "session %u hears of message %zu after its end: %s", s->serial, n, text);
     s->last_marked = n;
     return m;
 }
@@ -210,12 +218,13 @@ static void hear_mark(struct world *w, struct session *s, const char *text)
     struct message *m;
 
     if (sscanf(text, "M %zu %zu %7s", &n, &at, what) != 3)
-        broken(w, "a mark that is none: %s", text);
+        broken(w, CONTRACT, "a mark that is none: %s", text);
     m = message_of(w, s, n, text);
     m->marked = true;
     switch (what[0]) {
     case '.':
         m->answered = true;
+        s->last_ended = n;
         break;
     case 'J':
         sit(w, seat_of(w, s, what[1]), what[2] != '-' ? n : 0);
@@ -230,7 +239,7 @@ static void hear_mark(struct world *w, struct session *s, const char *text)
     case 'S':
     case 'I':
         if (!is_stored(w, s, what[1], n, at, what[0] == 'I'))
-            broken(w, "P1: session %u was told that it was stored, and it was not: %s", s->serial, text);
+            broken(w, P1, "session %u was told that it was stored, and it was not: %s", s->serial, text);
         break;
     default:
         break;
@@ -261,7 +270,7 @@ static uint64_t hear_page_entries(struct world *w, const char *text, const char 
     *ret_first = 0;
     while (sscanf(at, " %llu,%255s%n", &seq, entry, &end) == 2) {
         if (last && seq != last + 1)
-            broken(w, "P2: a page with a gap: %s", text);
+            broken(w, P2, "a page with a gap: %s", text);
         check_entry(w, epoch, seq, room, entry);
         if (!last)
             *ret_first = seq;
@@ -269,6 +278,20 @@ static uint64_t hear_page_entries(struct world *w, const char *text, const char 
         at += end;
     }
     return last;
+}
+
+/* The page is of what was asked for: handler.c, ask_for_page(). */
+static void check_query(struct world *w, const char *text, char letter, size_t n, uint64_t first, uint64_t last,
+                        uint64_t newest)
+{
+    uint64_t before = 1 + n % 17, after = 1 + n % 11;
+
+    if (!last)
+        return;
+    if (letter == 'A' && first != after + 1)
+        broken(w, P3, "a page after %llu does not begin behind it: %s", (unsigned long long)after, text);
+    if (letter == 'B' && last != (before <= newest ? before - 1 : newest))
+        broken(w, P3, "a page before %llu does not end before it: %s", (unsigned long long)before, text);
 }
 
 /* "H message room epoch newest more count seq,author,id,payload,time ..." */
@@ -283,16 +306,21 @@ static void hear_page(struct world *w, struct session *s, const char *text)
     struct seat *seat;
 
     if (sscanf(text, "H %zu %2s %llu %llu %d %zu%n", &n, room, &epoch, &newest, &more, &count, &end) != 6)
-        broken(w, "a page that is none: %s", text);
+        broken(w, CONTRACT, "a page that is none: %s", text);
     m = message_of(w, s, n, text);
     letter = page_letter(m);
     last = hear_page_entries(w, text, text + end, room, epoch, &first);
     if (last > newest)
-        broken(w, "a page ends beyond the newest: %s", text);
+        broken(w, P1, "a page ends beyond the newest: %s", text);
     if (letter == 'H' && last != newest && !(more && count == 0)) /* nothing: it could not be read */
-        broken(w, "P3: a page of the newest does not end with it: %s", text);
-    if (letter != 'A' && last && w->options.faults.corrupt == 0 && more != (first > 1))
-        broken(w, "a page is wrong about there being more: %s", text);
+        broken(w, P3, "a page of the newest does not end with it: %s", text);
+    check_query(w, text, letter, n, first, last, newest);
+    if (last && (letter == 'A' ? last < newest : first > 1) && !more)
+        broken(w, P3, "a page does not say that there is more: %s", text);
+    if (letter != 'A' && last && w->options.corrupt == 0 && w->options.damage == 0 && more != (first > 1))
+        broken(w, P3, "a page is wrong about there being more: %s", text);
+    if (count > w->limits.history_entries)
+        broken(w, P4, "a page is too long: %s", text);
     seat = seat_of(w, s, room[1]);
     if (!seat->in || !seat->waits)
         return;
@@ -300,6 +328,37 @@ static void hear_page(struct world *w, struct session *s, const char *text)
     seat->epoch = last ? epoch : 0;
     seat->since_ms = world_ms(w);
     seat->next = next_after(letter, more, newest, last);
+}
+
+/* T12: that it was not taken is right, and is not said too often. */
+static void check_not_taken(struct world *w, struct session *s, const char *code)
+{
+    bool busy = strcmp(code, "busy") == 0, plain = !s->garbage && !s->oom;
+    size_t most = 0;
+
+    if ((!busy && strcmp(code, "rate_limited") != 0) || w->options.throttle > 0)
+        return;
+    if (++s->too_much > 2 + (world_ms(w) - s->since_ms) / 1000)
+        broken(w, P4, "session %u is told %zu times that it does too much", s->serial, s->too_much);
+    for (size_t n = 1; n < s->count; n++)
+        if (!s->messages[n].started && s->messages[n].under_way > most)
+            most = s->messages[n].under_way;
+    if (busy && plain && w->options.held_bytes == 0 && most < w->limits.held_messages)
+        broken(w, P5, "session %u is refused for %zu messages under way", s->serial, most);
+    if (!busy && plain && s->count - 1 <= w->limits.messages_burst)
+        broken(w, CONTRACT, "session %u is refused for %zu messages", s->serial, s->count - 1);
+}
+
+/* F41: what had come in time is taken, however long the process stood still. */
+static void check_timeout(struct world *w, const struct session *s, const struct message *m, const char *text)
+{
+    uint64_t ms = w->options.authorizer ? 250 : w->limits.handler_timeout_ms;
+
+    if (world_ms(w) < m->deferred_ms + ms && !w->stops)
+        broken(w, CONTRACT, "session %u hears of a time-out too soon: %s", s->serial, text);
+    if (m->due_ms > 0 && m->due_ms < m->deferred_ms + ms)
+        broken(w, CONTRACT, "F41: session %u hears of a time-out, and there was an answer in time: %s", s->serial,
+               text);
 }
 
 /* "X message code" */
@@ -310,11 +369,16 @@ static void hear_refusal(struct world *w, struct session *s, const char *text)
     size_t n;
 
     if (sscanf(text, "X %zu %31s", &n, code) != 2)
-        broken(w, "a refusal that is none: %s", text);
-    if (n == 0)
+        broken(w, CONTRACT, "a refusal that is none: %s", text);
+    if (n == 0) {
+        check_not_taken(w, s, code);
         return;
+    }
     m = message_of(w, s, n, text);
     m->answered = true;
+    s->last_ended = n;
+    if (strcmp(code, "timeout") == 0)
+        check_timeout(w, s, m, text);
     m->refused = !m->marked; /* else it took hold, and only its page did not come */
     for (unsigned i = 0; i < ROOMS; i++) {
         struct seat *seat = &s->seats[i];
@@ -331,7 +395,8 @@ static void hear_room(struct world *w, struct session *s, const char *text)
     struct seat *seat = seat_of(w, s, text[3]);
 
     if (!seat->in || seat->waits)
-        broken(w, "session %u hears a room it is not in%s: %s", s->serial, seat->waits ? " yet" : "", text);
+        broken(w, seat->waits ? P2 : P6, "session %u hears a room it is not in%s: %s", s->serial,
+               seat->waits ? " yet" : "", text);
     if (text[0] == 'D')
         seat->in = false;
 }
@@ -339,6 +404,10 @@ static void hear_room(struct world *w, struct session *s, const char *text)
 static void hear(struct world *w, struct session *s, const char *text)
 {
     trace(w, "%u hears %s", s->serial, text);
+    if (w->options.chat) {
+        talk_hear(w, s, text);
+        return;
+    }
     switch (text[0]) {
     case 'E':
         hear_entry(w, s, text);
@@ -358,13 +427,13 @@ static void hear(struct world *w, struct session *s, const char *text)
         break;
     case 'O':
         if (strtoul(text + 2, NULL, 10) != s->serial)
-            broken(w, "session %u hears what was meant for another: %s", s->serial, text);
+            broken(w, P6, "session %u hears what was meant for another: %s", s->serial, text);
         break;
     case 'P':
     case 'Y':
         break;
     default:
-        broken(w, "session %u hears what nobody says: %s", s->serial, text);
+        broken(w, CONTRACT, "session %u hears what nobody says: %s", s->serial, text);
     }
 }
 
@@ -374,6 +443,12 @@ static void hear(struct world *w, struct session *s, const char *text)
 static void be_let_in(struct world *w, struct session *s)
 {
     s->accepted = true;
+    s->since_ms = world_ms(w);
+    if (w->options.chat) {
+        memcpy(s->id, wire_id(w->wire, s->wire).bytes, sizeof s->id);
+        s->has_id = true;
+        return;
+    }
     s->may_end |= strpbrk(s->connect_script, "xX") != NULL;
     for (unsigned digit = 0; digit < ROOMS; digit++)
         if (s->connect_rooms & 1u << digit)
@@ -382,9 +457,16 @@ static void be_let_in(struct world *w, struct session *s)
 
 static void check_end_of(struct world *w, const struct session *s)
 {
-    if (s->accepted && !s->may_end && !s->oom && !s->slow && w->options.wire_faults == 0 &&
-        wire_close_code(w->wire, s->wire) != 1001)
-        broken(w, "session %u was closed with %u for no reason", s->serial, wire_close_code(w->wire, s->wire));
+    uint16_t status = wire_status(w->wire, s->wire), code = wire_close_code(w->wire, s->wire);
+
+    if (status == 403 && w->options.authorizer && !w->options.chat && !s->has_id && !s->judged)
+        broken(w, CONTRACT, "session %u was refused, and nobody judged it", s->serial);
+    if (code == 1008 && world_ms(w) - s->since_ms < 10000)
+        broken(w, CONTRACT, "session %u was closed for being too fast after %llu ms", s->serial,
+               (unsigned long long)(world_ms(w) - s->since_ms));
+    if (s->accepted && !s->may_end && !s->oom && !s->slow && w->options.wire_faults == 0 && code != 1001 &&
+        (code != 1008 || w->options.per_second == 0))
+        broken(w, CONTRACT, "session %u was closed with %u for no reason", s->serial, code);
 }
 
 static void look_at(struct world *w, struct session *s)
@@ -398,11 +480,14 @@ static void look_at(struct world *w, struct session *s)
     }
     while ((!s->slow || !open) && (text = wire_take(w->wire, s->wire)))
         hear(w, s, text);
+    check_at_once(w, s);
     if (open || !wire_is_over(w->wire, s->wire))
         return;
     trace(w, "%u is over: %u %u", s->serial, wire_status(w->wire, s->wire), wire_close_code(w->wire, s->wire));
     check_end_of(w, s);
     s->ended = true;
+    if (w->options.chat)
+        talk_end(w, s);
     w->slots[s->slot] = NULL;
 }
 
@@ -421,7 +506,7 @@ struct visit {
     size_t count;
 };
 
-static chatroom_span name_of(const struct session *s, char buffer[32])
+chatroom_span session_name(const struct session *s, char buffer[32])
 {
     for (size_t n = s->count; n-- > 0;)
         if (strpbrk(s->messages[n].script, "nN") && (n == 0 || s->messages[n].answered) && !s->messages[n].refused) {
@@ -439,13 +524,13 @@ static bool check_member(void *arg, chatroom_span id, chatroom_span name)
 
     v->count++;
     if (!s || s->ended)
-        broken(v->w, "at rest: a member of r%u is gone", v->digit);
+        broken(v->w, P8, "at rest: a member of r%u is gone", v->digit);
     if (s->slow)
         return true;
     if (!s->seats[v->digit].in)
-        broken(v->w, "at rest: session %u is in r%u and does not know", s->serial, v->digit);
-    if (!chatroom_span_equal(name, name_of(s, buffer)))
-        broken(v->w, "P6: at rest, session %u has another's name", s->serial);
+        broken(v->w, P6, "at rest: session %u is in r%u and does not know", s->serial, v->digit);
+    if (!chatroom_span_equal(name, session_name(s, buffer)))
+        broken(v->w, P6, "at rest, session %u has another's name", s->serial);
     return true;
 }
 
@@ -475,24 +560,25 @@ static void check_seat(struct world *w, const struct session *s, unsigned digit)
         return;
     chatroom_each_member(w->c, chatroom_str(name), is_it, &search);
     if (!search.found)
-        broken(w, "at rest: session %u believes it is in %s", s->serial, name);
+        broken(w, P8, "at rest: session %u believes it is in %s", s->serial, name);
     if (seat->waits)
-        broken(w, "at rest: session %u still waits for a page of %s", s->serial, name);
+        broken(w, P8, "at rest: session %u still waits for a page of %s", s->serial, name);
     if (!life)
-        broken(w, "at rest: %s is not in the store", name);
+        broken(w, P8, "at rest: %s is not in the store", name);
     if (seat->next ? seat->next != life->count + 1 : life->newest_ms > seat->since_ms)
-        broken(w, "P3: at rest, session %u has heard %s to %llu of %zu, %.*s", s->serial, name,
+        broken(w, P3, "at rest, session %u has heard %s to %llu of %zu, %.*s", s->serial, name,
                (unsigned long long)seat->next - (seat->next > 0), life->count, 8,
                life->entries[life->count - 1].value.bytes + life->entries[life->count - 1].value.size - 8);
 }
 
 static void check_answers(struct world *w, const struct session *s)
 {
-    bool strict = w->options.limits.held_messages >= 64 && w->options.limits.messages_per_second == 0;
+    const struct options *o = &w->options;
+    bool strict = o->held_messages == 0 && o->held_bytes == 0 && o->per_second == 0 && o->throttle == 0;
 
     for (size_t n = 1; n < s->count; n++)
         if (!s->messages[n].answered && (s->messages[n].started || strict))
-            broken(w, "at rest: message %zu of session %u has no answer", n, s->serial);
+            broken(w, P8, "at rest: message %zu of session %u has no answer", n, s->serial);
 }
 
 static void check_room(struct world *w, unsigned digit)
@@ -502,35 +588,66 @@ static void check_room(struct world *w, unsigned digit)
     bool there = sim_disk_room(w->disk, chatroom_str(name)) != NULL;
 
     if (chatroom_room_exists(w->c, chatroom_str(name)) != there)
-        broken(w, "at rest: the store and the instance do not agree on whether %s exists", name);
+        broken(w, P8, "at rest: the store and the instance do not agree on whether %s exists", name);
     chatroom_each_member(w->c, chatroom_str(name), check_member, &visit);
     if (chatroom_room_members(w->c, chatroom_str(name)) != visit.count)
-        broken(w, "at rest: %s has %zu members and counts %zu", name, visit.count,
+        broken(w, P8, "at rest: %s has %zu members and counts %zu", name, visit.count,
                chatroom_room_members(w->c, chatroom_str(name)));
+}
+
+void check_heads(struct world *w)
+{
+    for (unsigned i = 0; i < SLOTS; i++) {
+        const struct session *s = w->slots[i];
+
+        for (unsigned digit = 0; s && !s->slow && !w->options.chat && digit < ROOMS; digit++)
+            check_seat(w, s, digit);
+        if (s && !s->slow && w->options.chat)
+            talk_check(w, s);
+    }
+}
+
+static void check_clients(struct world *w)
+{
+    size_t open = 0;
+
+    for (unsigned i = 0; i < SLOTS; i++) {
+        const struct session *s = w->slots[i];
+        unsigned rooms = 0;
+
+        open += s != NULL;
+        if (!s || s->slow || w->options.chat)
+            continue;
+        check_answers(w, s);
+        for (unsigned digit = 0; digit < ROOMS; digit++)
+            rooms += s->seats[digit].in;
+        if (rooms > w->limits.session_rooms)
+            broken(w, P4, "at rest: session %u is in %u rooms", s->serial, rooms);
+    }
+    if (chatroom_connection_count(w->c) != open)
+        broken(w, P8, "at rest: %zu connections, and %zu clients", chatroom_connection_count(w->c), open);
+}
+
+static void check_gone(struct world *w)
+{
+    for (size_t i = w->life_sessions; i < w->session_count && !w->options.chat; i++)
+        if (w->sessions[i]->accepted && w->sessions[i]->ended && w->sessions[i]->disconnects == 0)
+            broken(w, P8, "at rest: session %u ended without its $disconnect", w->sessions[i]->serial);
 }
 
 void check_rest(struct world *w)
 {
-    size_t open = 0;
-
-    for (unsigned digit = 0; digit < ROOMS; digit++)
-        check_room(w, digit);
-    if (chatroom_room_count(w->c) != sim_disk_rooms(w->disk))
-        broken(w, "at rest: %zu rooms, %zu in the store", chatroom_room_count(w->c), sim_disk_rooms(w->disk));
-    for (unsigned i = 0; i < SLOTS; i++) {
-        struct session *s = w->slots[i];
-
-        if (!s)
-            continue;
-        open++;
-        if (s->slow)
-            continue;
+    if (w->options.chat)
+        talk_check_rest(w);
+    else
         for (unsigned digit = 0; digit < ROOMS; digit++)
-            check_seat(w, s, digit);
-        check_answers(w, s);
-    }
-    if (chatroom_connection_count(w->c) != open)
-        broken(w, "at rest: %zu connections, and %zu clients", chatroom_connection_count(w->c), open);
+            check_room(w, digit);
+    if (chatroom_room_count(w->c) != sim_disk_rooms(w->disk))
+        broken(w, P8, "at rest: %zu rooms, %zu in the store", chatroom_room_count(w->c), sim_disk_rooms(w->disk));
+    check_heads(w);
+    check_clients(w);
+    check_gone(w);
+    check_counters(w);
 }
 
 /* ---- at the end ---- */
@@ -548,12 +665,12 @@ static void check_goodbye(struct world *w, const struct session *s)
             count += memmem(life->entries[i].value.bytes, life->entries[i].value.size, payload, (size_t)size) != NULL;
     }
     if (count > 1 || (count == 0 && s->accepted && !s->disconnect_failed && s->serial % 7 != 0))
-        broken(w, "$disconnect of session %u took hold %u times", s->serial, count);
+        broken(w, CONTRACT, "$disconnect of session %u took hold %u times", s->serial, count);
 }
 
 void check_end(struct world *w)
 {
-    for (size_t i = 0; i < w->session_count; i++)
+    for (size_t i = 0; i < w->session_count && !w->options.chat; i++)
         if (w->sessions[i]->has_id)
             check_goodbye(w, w->sessions[i]);
 }

@@ -21,7 +21,7 @@ static char digit_of(struct rnd *r, char letter)
 {
     unsigned rooms = rnd_below(r, 3) ? 2 : ROOMS - 1;
 
-    if (strchr("SITHBA", letter) && rnd_below(r, 10) == 0)
+    if (strchr("SITHBAJL", letter) && rnd_below(r, 10) == 0)
         return '0' + HALL;
     return (char)('0' + rnd_below(r, rooms));
 }
@@ -37,9 +37,9 @@ static void add(struct rnd *r, char *script, char letter, char digit)
     script[size + 2] = '\0';
 }
 
-static void write_script(struct rnd *r, char *script)
+static void write_script(struct rnd *r, unsigned most, char *script)
 {
-    unsigned count = rnd_below(r, 10) < 6 ? 1 : 2 + rnd_below(r, 4);
+    unsigned count = rnd_below(r, 10) < 6 ? 1 : 1 + rnd_below(r, most);
     bool paged = false;
 
     while (count-- > 0) {
@@ -55,8 +55,6 @@ static void write_script(struct rnd *r, char *script)
             paged = true;
         }
     }
-    if (rnd_below(r, 150) == 0)
-        add(r, script, 'X', '1');
 }
 
 static void write_connect_script(struct rnd *r, char *script)
@@ -84,12 +82,19 @@ static void connect_client(struct world *w, unsigned slot)
         w->sessions[w->session_count - 1]->wire + 4 >= WIRE_CLIENTS)
         return;
     s = session_new(w, slot);
+    if (w->options.chat) {
+        s->wire = wire_connect(w->wire, "/dev");
+        trace(w, "%u connects", s->serial);
+        return;
+    }
     write_connect_script(&w->random, s->connect_script);
+    if (w->soaks)
+        strcpy(s->connect_script, "c7J7");
     strcpy(s->messages[0].script, s->connect_script);
     snprintf(target, sizeof target, "/dev?%u.%s", s->serial, s->connect_script);
     s->wire = wire_connect(w->wire, target);
     trace(w, "%u connects, %s", s->serial, s->connect_script);
-    if (rnd_below(&w->random, 20) == 0) {
+    if (rnd_below(&w->random, 20) == 0 && !w->soaks) {
         s->may_end = true;
         wire_close(w->wire, s->wire, 1001);
     }
@@ -100,7 +105,11 @@ static void send_script(struct world *w, struct session *s)
     struct message *m = message_new(w, s);
     char text[160];
 
-    write_script(&w->random, m->script);
+    write_script(&w->random, w->options.operations, m->script);
+    if (rnd_below(&w->random, 150) == 0 && !w->soaks)
+        add(&w->random, m->script, 'X', '1');
+    m->under_way = (unsigned)(s->count - 2 - s->last_ended);
+    m->at_once = m->under_way == 0 && s->accepted && strspn(m->script, "OYToyt0123456789") == strlen(m->script);
     m->names = strpbrk(m->script, "nN") != NULL;
     s->may_end |= strpbrk(m->script, "xX") != NULL;
     snprintf(text, sizeof text, "{\"action\":\"run\",\"n\":%zu,\"script\":\"%s\"}", s->count - 1, m->script);
@@ -138,12 +147,23 @@ static void send_garbage(struct world *w, struct session *s)
                                         "{\"action\":\"other\"}"};
     unsigned which = rnd_below(&w->random, 10);
 
+    s->garbage = true;
+    if (w->options.chat && !talk_may_ask(s))
+        return;
     if (which < sizeof texts / sizeof *texts) {
         wire_send(w->wire, s->wire, texts[which]);
         return;
     }
     s->may_end = true;
     wire_send_kind(w->wire, s->wire, CHATROOM_BINARY_MESSAGE, chatroom_str("x"));
+}
+
+static void send(struct world *w, struct session *s)
+{
+    if (w->options.chat)
+        talk_act(w, s);
+    else
+        send_script(w, s);
 }
 
 void clients_act(struct world *w)
@@ -156,12 +176,14 @@ void clients_act(struct world *w)
 
         if (!s)
             connect_client(w, slot);
-        else if (kind < 940)
-            send_script(w, s);
-        else if (kind < 960)
-            close_client(w, s, kind < 950 ? 1000 : 0);
-        else if (kind < 975)
+        else if (s->frozen)
+            continue;
+        else if (rnd_per_mille(&w->random, w->options.clog))
             change_pace(w, s);
+        else if (kind < 950 || w->soaks)
+            send(w, s);
+        else if (kind < 970)
+            close_client(w, s, kind < 960 ? 1000 : 0);
         else
             send_garbage(w, s);
     }
@@ -195,7 +217,7 @@ void host_acts(struct world *w)
         room[1] = digit_of(&w->random, 'S');
         snprintf(payload, sizeof payload, "\"h%u\"", w->tick);
         result = chatroom_publish(w->c, chatroom_str(room), chatroom_str("host"), chatroom_str(payload), heard, w);
-    } else if (kind == 30) {
+    } else if (kind == 30 && !w->soaks) {
         s->may_end = true;
         result = chatroom_disconnect(w->c, chatroom_bytes(s->id, 16), 4400, chatroom_str(""), heard, w);
     }

@@ -60,13 +60,13 @@ static int give_page(chatroom_request *request, const struct chatroom_history *h
         const struct chatroom_entry *e = &history->entries[i];
 
         if (e->epoch != history->epoch || !chatroom_span_equal(e->room, history->room))
-            broken(w, "an entry of a page is of another room or epoch than the page");
+            broken(w, P2, "an entry of a page is of another room or epoch than the page");
         size += (size_t)snprintf(text + size, sizeof text - size, " %llu,%.*s,%.*s,%.*s,%lld",
                                  (unsigned long long)e->seq, (int)e->author.size, e->author.bytes, (int)e->id.size,
                                  e->id.bytes, (int)e->payload.size, e->payload.bytes, (long long)e->time_ms);
     }
     if (chatroom_request_join(request, history->room) != CHATROOM_EINVAL)
-        broken(w, "a write after the page was accepted");
+        broken(w, CONTRACT, "a write after the page was accepted");
     result = chatroom_request_reply(request, chatroom_bytes(text, size));
     return result ? result : mark(request, n, strlen(s->messages[n].script), ".");
 }
@@ -108,7 +108,7 @@ static int post(struct world *w, chatroom_request *request, const struct session
     int result;
 
     if (!to || !to->has_id || to->life != w->life)
-        return CHATROOM_OK;
+        return CHATROOM_OK; /* it may have an id, and not be let in yet */
     snprintf(text, sizeof text, "O %u", to->serial);
     result = chatroom_request_post(request, chatroom_bytes(to->id, sizeof to->id), chatroom_str(text));
     return result == CHATROOM_EGONE ? CHATROOM_OK : result;
@@ -131,6 +131,7 @@ static void defer(struct world *w, chatroom_request *request, struct deferred de
             abort();
     }
     deferred.request = request;
+    deferred.begun_ms = world_ms(w);
     w->deferred[w->deferred_count++] = deferred;
     chatroom_request_defer(request);
 }
@@ -138,7 +139,10 @@ static void defer(struct world *w, chatroom_request *request, struct deferred de
 static int put_off(struct world *w, chatroom_request *request, const struct session *s, size_t n)
 {
     uint64_t wait = rnd_below(&w->random, 20) == 0 ? 40000 : rnd_below(&w->random, 400);
+    struct message *m = &w->sessions[s->serial]->messages[n];
 
+    m->deferred_ms = world_ms(w);
+    m->due_ms = 0;
     defer(w, request, (struct deferred){.due_ms = world_ms(w) + wait, .serial = s->serial, .message = n});
     return CHATROOM_OK;
 }
@@ -240,7 +244,7 @@ static void check_authorization(struct world *w, const struct chatroom_request_i
     char text[32];
 
     if (w->options.authorizer && !chatroom_span_equal(info->authorizer, authorization_of(s, text)))
-        broken(w, "an event of session %u does not know what its authorizer left", s->serial);
+        broken(w, P6, "an event of session %u does not know what its authorizer left", s->serial);
 }
 
 static int on_script(chatroom_request *request, void *arg)
@@ -254,23 +258,36 @@ static int on_script(chatroom_request *request, void *arg)
     int result = number_of(request, "n", &n);
 
     w->calls++;
+    w->begun_runs++;
     if (result != CHATROOM_OK)
         return result;
     if (!s || n == 0 || n >= s->count)
-        broken(w, "a message that nobody sent");
+        broken(w, CONTRACT, "a message that nobody sent");
     check_authorization(w, info, s);
     m = &s->messages[n];
     if (n <= s->last_started)
-        broken(w, "message %zu of session %u was handled after message %zu", n, s->serial, s->last_started);
+        broken(w, P2, "message %zu of session %u was handled after message %zu", n, s->serial, s->last_started);
     s->last_started = n;
     m->started = true;
+    m->started_ms = world_ms(w);
+    check_rates(w, s);
     memcpy(m->request_id, info->request_id.bytes, sizeof m->request_id);
     result = chatroom_request_text(request, "script", &text);
     if (result != CHATROOM_OK)
         return result;
     if (!chatroom_span_equal(text, chatroom_str(m->script)))
-        broken(w, "message %zu of session %u arrived as another one", n, s->serial);
+        broken(w, CONTRACT, "message %zu of session %u arrived as another one", n, s->serial);
     return perform(w, request, s, n, m->script, &m->at);
+}
+
+/* What it says is what it said before it was put off. */
+static void check_body(struct world *w, chatroom_request *request, const struct session *s, const struct message *m)
+{
+    chatroom_span text;
+    int result = chatroom_request_text(request, "script", &text);
+
+    if (result != CHATROOM_ENOMEM && (result != CHATROOM_OK || !chatroom_span_equal(text, chatroom_str(m->script))))
+        broken(w, CONTRACT, "message %zu of session %u is another one once it is resumed", s->last_started, s->serial);
 }
 
 static int resume(chatroom_request *request, void *arg)
@@ -279,6 +296,8 @@ static int resume(chatroom_request *request, void *arg)
     struct session *s = session_by_id(w, chatroom_request_info(request)->connection_id);
     struct message *m = &s->messages[s->last_started];
 
+    if (chatroom_request_info(request)->event == CHATROOM_MESSAGE)
+        check_body(w, request, s, m);
     return perform(w, request, s, s->last_started, m->script, &m->at);
 }
 
@@ -296,17 +315,18 @@ static struct session *session_of_target(struct world *w, const struct chatroom_
     if (serial < w->session_count)
         s = w->sessions[serial];
     if (!s || strcmp(dot + 1, s->connect_script) != 0)
-        broken(w, "a connection that nobody opened");
+        broken(w, CONTRACT, "a connection that nobody opened");
     return s;
 }
 
 static int judge(chatroom_request *request, void *arg)
 {
     struct world *w = arg;
-    const struct session *s = session_of_target(w, chatroom_request_info(request));
+    struct session *s = session_of_target(w, chatroom_request_info(request));
     char text[32];
 
-    if (s->serial % 11 == 10 && !w->calm)
+    s->judged = s->serial % 11 == 10 && !w->calm;
+    if (s->judged)
         return chatroom_request_refuse(request, "judged", "No.");
     return chatroom_request_authorize(request, authorization_of(s, text));
 }
@@ -330,6 +350,7 @@ static int on_connect(chatroom_request *request, void *arg)
     const struct chatroom_request_info *info = chatroom_request_info(request);
     struct session *s = session_of_target(w, info);
 
+    w->connects++;
     check_authorization(w, info, s);
     memcpy(s->id, info->connection_id.bytes, sizeof s->id);
     s->has_id = true;
@@ -364,13 +385,13 @@ static int on_disconnect(chatroom_request *request, void *arg)
     struct session *s = session_by_id(w, info->connection_id);
 
     if (!s)
-        broken(w, "$disconnect of a connection that nobody opened");
+        broken(w, CONTRACT, "$disconnect of a connection that nobody opened");
     check_authorization(w, info, s);
     trace(w, "$disconnect %u cause %d", s->serial, info->cause);
     if (s->disconnects++ > sim_disk_full_answers(w->disk))
-        broken(w, "$disconnect of session %u ran %u times in one process", s->serial, s->disconnects);
+        broken(w, CONTRACT, "$disconnect of session %u ran %u times in one process", s->serial, s->disconnects);
     if ((info->cause == CHATROOM_CAUSE_CRASH) != (s->life != w->life))
-        broken(w, "$disconnect of session %u has the wrong cause", s->serial);
+        broken(w, CONTRACT, "$disconnect of session %u has the wrong cause", s->serial);
     if (s->life != w->life)
         check_restored(w, request, s);
     if (s->serial % 7 == 0)
@@ -383,24 +404,27 @@ static void check_restored(struct world *w, chatroom_request *request, const str
 {
     size_t count = chatroom_request_session_rooms(request);
     chatroom_span name = chatroom_request_session_name(request);
-    char prefix[16];
+    char prefix[16], told[32];
     int size = snprintf(prefix, sizeof prefix, "u%u.", s->serial);
     unsigned seen = 0;
-    bool at_rest = w->options.faults.unsure == 0; /* else it may be, and nobody was told */
+    bool at_rest = w->options.unsure == 0; /* else it may be, and nobody was told */
 
     if (name.size > 0 && (name.size < (size_t)size || memcmp(name.bytes, prefix, (size_t)size) != 0))
-        broken(w, "P6: a restored session has another's name");
+        broken(w, P6, "a restored session has another's name");
     for (size_t n = 1; n < s->count; n++)
         at_rest &= s->messages[n].answered;
+    at_rest &= !s->slow && !s->oom && s->accepted && !s->ended;
+    if (at_rest && !chatroom_span_equal(name, session_name(s, told)))
+        broken(w, P6, "a restored session is not called as it was");
     for (size_t i = 0; i < count; i++) {
         chatroom_span room = chatroom_request_session_room(request, i);
         unsigned digit = (unsigned)(room.bytes[1] - '0');
 
         if (seen & 1u << digit)
-            broken(w, "restored session %u is in r%u twice", s->serial, digit);
+            broken(w, P6, "restored session %u is in r%u twice", s->serial, digit);
         seen |= 1u << digit;
-        if (at_rest && !s->slow && !s->oom && s->accepted && (!s->seats[digit].since_ms || s->seats[digit].left))
-            broken(w, "restored session %u is in r%u, where it is not", s->serial, digit);
+        if (at_rest && (!s->seats[digit].since_ms || s->seats[digit].left))
+            broken(w, P6, "restored session %u is in r%u, where it is not", s->serial, digit);
     }
 }
 
@@ -440,6 +464,8 @@ void handlers_bind(struct world *w)
     int result = chatroom_route(w->c, "$connect", on_connect, w);
 
     run.timeout_ms = w->options.authorizer ? 250 : 0;
+    run.per_second = w->options.throttle;
+    run.burst = w->options.throttle_burst;
     if (result == CHATROOM_OK)
         result = chatroom_route(w->c, "$disconnect", on_disconnect, w);
     if (result == CHATROOM_OK)
@@ -447,7 +473,7 @@ void handlers_bind(struct world *w)
     if (result == CHATROOM_OK && w->options.authorizer)
         result = chatroom_authorizer(w->c, on_authorize, w, 200);
     if (result != CHATROOM_OK)
-        broken(w, "routes cannot be bound: %d", result);
+        broken(w, CONTRACT, "routes cannot be bound: %d", result);
     chatroom_set_entry(w->c, write_entry, w);
     chatroom_set_refusal(w->c, write_refusal, w);
 }
@@ -468,9 +494,11 @@ void handlers_resume(struct world *w, bool all)
     for (size_t i = 0; i < w->deferred_count; i++) {
         struct deferred *d = &w->deferred[i];
 
-        if (all || d->due_ms <= world_ms(w))
+        if (all || d->due_ms <= world_ms(w)) {
+            if (d->message > 0)
+                w->sessions[d->serial]->messages[d->message].due_ms = all ? world_ms(w) : d->due_ms;
             chatroom_request_resume(d->request, handler_of(w, d), w);
-        else
+        } else
             w->deferred[kept++] = *d;
     }
     w->deferred_count = kept;

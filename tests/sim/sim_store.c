@@ -35,7 +35,7 @@ struct sim_disk {
     size_t unsure_count;
     struct item *items;
     size_t item_count, item_capacity;
-    uint64_t now_ms, last_due_ms;
+    uint64_t now_ms, last_due_ms, stalled_ms;
     unsigned full_answers;
 };
 
@@ -133,7 +133,7 @@ static void append(const struct sim_disk *disk, struct sim_life *life, struct ch
 {
     write->ret_epoch = life->epoch;
     write->ret_again = false;
-    for (size_t i = 0; i < life->count && write->once.size > 0; i++)
+    for (size_t i = life->count; i-- > 0 && life->count - i <= CHATROOM_ONCE_WINDOW && write->once.size > 0;)
         if (chatroom_span_equal(life->entries[i].once, write->once)) {
             write->ret_again = true;
             write->ret_seq = i + 1;
@@ -215,12 +215,22 @@ static int fault_of_batch(struct sim_disk *disk)
         disk->failed = true;
         return CHATROOM_EUNSURE;
     }
-    if (!rnd_per_mille(&disk->random, disk->faults.batch_fails))
-        return CHATROOM_OK;
-    if (rnd_below(&disk->random, 2))
+    if (rnd_per_mille(&disk->random, disk->faults.batch_fails))
         return CHATROOM_EIO;
+    if (!rnd_per_mille(&disk->random, disk->faults.full))
+        return CHATROOM_OK;
     disk->full_answers++;
     return CHATROOM_ENOSPC;
+}
+
+/* Some of its last bytes are not there. */
+static chatroom_span row(struct sim_disk *disk, const struct sim_life *life, uint64_t seq)
+{
+    chatroom_span value = life->entries[seq - 1].value;
+
+    if (rnd_per_mille(&disk->random, disk->faults.damage))
+        value.size = rnd_below(&disk->random, (unsigned)value.size);
+    return value;
 }
 
 static void answer_read(struct sim_disk *disk, struct chatroom_ticket *ticket)
@@ -240,10 +250,10 @@ static void answer_read(struct sim_disk *disk, struct chatroom_ticket *ticket)
         most = rnd_below(&disk->random, 4);
     if (read->kind == CHATROOM_READ_FROM)
         for (seq = seq ? seq : 1; seq <= count && most > 0 && taken; seq++, most--)
-            taken = chatroom_read_row(ticket, seq, life->entries[seq - 1].value);
+            taken = chatroom_read_row(ticket, seq, row(disk, life, seq));
     else
         for (seq = seq > count ? count : seq - 1; seq > 0 && most > 0 && taken; seq--, most--)
-            taken = chatroom_read_row(ticket, seq, life->entries[seq - 1].value);
+            taken = chatroom_read_row(ticket, seq, row(disk, life, seq));
     chatroom_read_done(ticket, corrupt && taken ? CHATROOM_ECORRUPT : CHATROOM_OK);
 }
 
@@ -340,8 +350,13 @@ static void complete_some(struct sim_disk *disk, uint64_t until_ms)
 void sim_store_run(struct sim_disk *disk, uint64_t now_ms)
 {
     disk->now_ms = now_ms;
-    while (disk->item_count > 0 && disk->items[0].due_ms <= now_ms)
+    while (disk->item_count > 0 && disk->items[0].due_ms <= now_ms && disk->stalled_ms <= now_ms)
         complete_some(disk, now_ms);
+}
+
+void sim_store_stall(struct sim_disk *disk, uint64_t until_ms)
+{
+    disk->stalled_ms = until_ms;
 }
 
 /* ---- the table ---- */
@@ -362,6 +377,8 @@ static int store_open(void *self, chatroom_store_port *port, struct chatroom_err
     struct sim_disk *disk = self;
     int result = CHATROOM_OK;
 
+    for (size_t i = 0; i < disk->life_count; i++)
+        disk->lives[i]->existed = disk->lives[i]->exists;
     for (size_t i = 0; i < disk->life_count && result == CHATROOM_OK; i++)
         if (disk->lives[i]->exists)
             result = report_room(disk->lives[i], port);
@@ -386,7 +403,7 @@ static int take(struct sim_disk *disk, struct chatroom_ticket *ticket, bool is_r
     disk->last_due_ms = due;
     disk->items = grown(disk->items, disk->item_count, &disk->item_capacity, sizeof *disk->items);
     disk->items[disk->item_count++] = (struct item){ticket, is_read, due, CHATROOM_OK};
-    if (disk->faults.latency_ms == 0 && disk->item_count == 1)
+    if (disk->faults.latency_ms == 0 && disk->item_count == 1 && disk->stalled_ms <= disk->now_ms)
         complete_some(disk, due);
     return CHATROOM_OK;
 }
@@ -510,6 +527,11 @@ const struct sim_life *sim_disk_life(const struct sim_disk *disk, uint64_t epoch
 const struct sim_life *sim_disk_room(const struct sim_disk *disk, chatroom_span name)
 {
     return life_of(disk, name);
+}
+
+uint64_t sim_disk_epochs(const struct sim_disk *disk)
+{
+    return disk->life_count;
 }
 
 size_t sim_disk_rooms(const struct sim_disk *disk)

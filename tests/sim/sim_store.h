@@ -16,9 +16,10 @@ struct sim_disk;
 /* Chances in 1000. */
 struct sim_faults {
     unsigned refuse_submit, refuse_read; /* EAGAIN, ENOMEM */
-    unsigned batch_fails;                /* EIO, ENOSPC, nothing of it is there */
+    unsigned batch_fails, full;          /* EIO, ENOSPC: nothing of it is there */
     unsigned unsure;                     /* EUNSURE: it is there or not, and nothing is written any more */
     unsigned read_fails, corrupt;        /* EIO; ECORRUPT after some rows */
+    unsigned damage;                     /* a row is cut off, and the store does not notice */
     unsigned latency_ms;                 /* at most; 0: completes inside the op */
 };
 
@@ -34,6 +35,7 @@ struct sim_life {
     size_t count, capacity;
     uint64_t newest_ms; /* when the newest entry was completed */
     bool exists;        /* else deleted, and kept for those who check */
+    bool existed;       /* when the disk was opened the last time */
     char *record;
     size_t record_size;
 };
@@ -49,6 +51,8 @@ struct chatroom_store sim_store(struct sim_disk *disk);
 
 /* Completes what is due. */
 void sim_store_run(struct sim_disk *disk, uint64_t now_ms);
+/* Nothing is completed before that time. */
+void sim_store_stall(struct sim_disk *disk, uint64_t until_ms);
 /* Whether nothing is on its way. */
 bool sim_store_idle(const struct sim_disk *disk);
 /* Whether the store takes no writes any more until it is opened again. */
@@ -63,6 +67,8 @@ void sim_disk_cut(struct sim_disk *disk);
 /* What was completed: the life of that epoch, dead or not; the life of a room that is there; NULL: none. */
 const struct sim_life *sim_disk_life(const struct sim_disk *disk, uint64_t epoch);
 const struct sim_life *sim_disk_room(const struct sim_disk *disk, chatroom_span name);
+/* Epochs are counted from 1. */
+uint64_t sim_disk_epochs(const struct sim_disk *disk);
 size_t sim_disk_rooms(const struct sim_disk *disk);
 size_t sim_disk_sessions(const struct sim_disk *disk);
 

@@ -23,15 +23,17 @@ void trace(struct world *w, const char *format, ...)
         printf("%6u %s\n", w->tick, line);
 }
 
-void broken(struct world *w, const char *format, ...)
+void broken(struct world *w, enum promise promise, const char *format, ...)
 {
+    static const char *const names[] = {"the contract", "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"};
     va_list arguments;
 
     fflush(stdout);
-    fprintf(stderr, "seed %llu, tick %u, life %u: ", (unsigned long long)w->seed, w->tick, w->life);
+    fprintf(stderr, "seed %llu breaks %s: tick %u, life %u: ", (unsigned long long)w->seed, names[promise], w->tick,
+            w->life);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fprintf(stderr, "\n");
-    _Exit(1);
+    _Exit(10 + (int)promise);
 }
