@@ -99,6 +99,7 @@ static int take_random(chatroom *c)
     memcpy(c->connections.key, keys[2], sizeof keys[2]);
     memcpy(c->facts.key, keys[3], sizeof keys[3]);
     memcpy(c->routes.key, keys[4], sizeof keys[4]);
+    cr_wipe(keys, sizeof keys);
     return result;
 }
 

@@ -25,7 +25,7 @@ static struct cr_key *find(const chatroom *c, chatroom_span value)
 static void free_key(chatroom *c, struct cr_key *key)
 {
     cr_free(&c->alloc, (char *)key->id.bytes, key->id.size + 1);
-    cr_free(&c->alloc, (char *)key->value.bytes, key->value.size + 1);
+    cr_free_secret(&c->alloc, (char *)key->value.bytes, key->value.size + 1);
     cr_free(&c->alloc, key, sizeof *key);
 }
 

@@ -25,11 +25,16 @@ static void free_text(chatroom *c, chatroom_span text)
     cr_free(&c->alloc, (char *)text.bytes, text.size + 1);
 }
 
+static void free_secret(chatroom *c, chatroom_span text)
+{
+    cr_free_secret(&c->alloc, (char *)text.bytes, text.size + 1);
+}
+
 static void free_signer(chatroom *c, struct cr_signer *signer)
 {
     free_text(c, signer->access_key);
-    free_text(c, signer->secret);
-    free_text(c, signer->token);
+    free_secret(c, signer->secret);
+    free_secret(c, signer->token);
     free_text(c, signer->policy);
     cr_free(&c->alloc, signer, sizeof *signer);
 }

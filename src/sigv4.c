@@ -1,6 +1,7 @@
 #include <chatroom/sigv4.h>
 
 #include "amz_date.h"
+#include "memory.h"
 #include "octet.h"
 #include "sigv4_canonical.h"
 #include "sigv4_claim.h"
@@ -101,6 +102,7 @@ static void authenticate(uint8_t key[HASH_SIZE], chatroom_span text)
     hmac_sha256_set_key(&hmac, HASH_SIZE, key);
     hmac_sha256_update(&hmac, text.size, (const uint8_t *)text.bytes);
     hmac_sha256_digest(&hmac, HASH_SIZE, key);
+    cr_wipe(&hmac, sizeof hmac);
 }
 
 /* HMAC takes the hash of a key that is longer than a block for the key, so that a secret of any length needs no memory.
@@ -121,10 +123,13 @@ static void key_of_day(chatroom_span secret, chatroom_span day, uint8_t ret_key[
         sha256_update(&hash, secret.size, (const uint8_t *)secret.bytes);
         size = HASH_SIZE;
         sha256_digest(&hash, size, key);
+        cr_wipe(&hash, sizeof hash);
     }
     hmac_sha256_set_key(&hmac, size, key);
     hmac_sha256_update(&hmac, day.size, (const uint8_t *)day.bytes);
     hmac_sha256_digest(&hmac, HASH_SIZE, ret_key);
+    cr_wipe(&hmac, sizeof hmac);
+    cr_wipe(key, sizeof key);
 }
 
 static void signing_key(const struct scope *scope, chatroom_span secret, uint8_t ret_key[HASH_SIZE])
@@ -146,6 +151,7 @@ static void sign(const struct cr_canonical *canonical, const struct scope *scope
     hmac_sha256_set_key(&hmac, HASH_SIZE, key);
     put_string_to_sign(scope, hash, put_in_hmac, &hmac);
     hmac_sha256_digest(&hmac, sizeof digest, digest);
+    cr_wipe(&hmac, sizeof hmac);
     to_hex(digest, ret_signature);
 }
 
@@ -238,6 +244,7 @@ static bool is_signed(const struct cr_sigv4_claim *claim, struct cr_canonical *c
         good = is_signature(claim, canonical, scope, key);
         canonical->without_token = false;
     }
+    cr_wipe(key, sizeof key);
     return good;
 }
 
@@ -441,6 +448,7 @@ int chatroom_sigv4_sign(const struct chatroom_sigv4_request *request, const stru
     canonical.signed_names = chatroom_bytes(names, list.size);
     signing_key(&signed_scope, key->secret, secret);
     sign(&canonical, &signed_scope, secret, signature);
+    cr_wipe(secret, sizeof secret);
     if (!write_authorization(key, &signed_scope, canonical.signed_names, signature, ret_authorization))
         return CHATROOM_ETOOBIG;
     memcpy(ret_date, date, sizeof date);

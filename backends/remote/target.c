@@ -57,6 +57,7 @@ void remote_target_free(chatroom_remote_target *target)
         struct remote_kept *kept = target->kept;
 
         target->kept = kept->next;
+        explicit_bzero(kept->bytes, kept->size - offsetof(struct remote_kept, bytes)); /* T42: it may be a secret */
         remote_free(&target->remote->alloc, kept, kept->size);
     }
     remote_free(&target->remote->alloc, target, sizeof *target);

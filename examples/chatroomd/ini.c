@@ -94,9 +94,8 @@ static bool next(char line[INI_LINE_BYTES], FILE *stream, size_t *ret_length)
     return true;
 }
 
-static bool read_lines(struct reader *r, FILE *stream)
+static bool read_into(char line[INI_LINE_BYTES], struct reader *r, FILE *stream)
 {
-    char line[INI_LINE_BYTES];
     size_t length;
 
     while (next(line, stream, &length)) {
@@ -109,6 +108,16 @@ static bool read_lines(struct reader *r, FILE *stream)
             return false;
     }
     return !ferror(stream) || complain(r, "cannot be read, nor what comes after it");
+}
+
+/* T42: a line may hold a secret. */
+static bool read_lines(struct reader *r, FILE *stream)
+{
+    char line[INI_LINE_BYTES];
+    bool ok = read_into(line, r, stream);
+
+    explicit_bzero(line, sizeof line);
+    return ok;
 }
 
 bool ini_read(FILE *stream, ini_fn *hear, void *arg, int *ret_line, const char **ret_complaint)

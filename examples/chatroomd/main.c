@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -453,6 +454,7 @@ int main(int argc, char **argv)
     struct chatroom_error error = {0};
     int code;
 
+    prctl(PR_SET_DUMPABLE, 0); /* T42: what was said and secrets are in no dump. 0 is never refused */
     if (!occupy_standard_streams())
         return EXIT_OTHER;
     if (!options_read(argc, argv, &s.options, &error))

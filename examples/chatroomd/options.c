@@ -130,7 +130,7 @@ static bool read_stream(struct source *s, FILE *stream, bool open_file)
 
 static bool read_file(struct source *s)
 {
-    char text[256];
+    char text[256], buffer[BUFSIZ];
     struct stat st;
     FILE *stream = fopen(s->file, "re");
     bool ok;
@@ -144,8 +144,10 @@ static bool read_file(struct source *s)
         snprintf(text, sizeof text, "--config: cannot read %.120s: %.80s", s->file, strerror(errno));
         return source_refuse(s, text);
     }
+    setvbuf(stream, buffer, _IOFBF, sizeof buffer);
     ok = read_stream(s, stream, st.st_mode & S_IROTH);
     fclose(stream);
+    explicit_bzero(buffer, sizeof buffer); /* T42: the file may hold secrets */
     return ok;
 }
 

@@ -458,6 +458,46 @@ static void targets__memory_that_runs_out_leaves_nothing(void **state)
     assert_true(failures > 20);
 }
 
+/* ---- T42 ---- */
+
+static void *searching(void *arg, void *memory, size_t old_size, size_t size)
+{
+    size_t *found = arg;
+    void *bigger = size > 0 ? malloc(size) : NULL;
+
+    if (size > 0 && !bigger)
+        return NULL;
+    if (bigger && memory)
+        memcpy(bigger, memory, old_size < size ? old_size : size);
+    if (memory)
+        *found += memmem(memory, old_size, "planted-", 8) != NULL;
+    free(memory);
+    return bigger;
+}
+
+static void T42_targets_give_no_secret_back_to_the_heap(void **state)
+{
+    static const struct chatroom_sigv4_key key = {{"AK", 2}, {"planted-secret", 14}, {"planted-token", 13}};
+    struct chatroom_remote_lambda lambda = CHATROOM_REMOTE_LAMBDA;
+    struct chatroom_remote_options options = CHATROOM_REMOTE_OPTIONS;
+    struct chatroom_error error = {0, ""};
+    chatroom_remote_target *target;
+    chatroom_remote *remote;
+    size_t found = 0;
+    const struct chatroom_alloc own = {searching, &found};
+
+    (void)state;
+    options.alloc = &own;
+    lambda.endpoint = "http://127.0.0.1:9";
+    lambda.function = "f";
+    lambda.region = "us-east-1";
+    lambda.key = &key;
+    assert_int_equal(chatroom_remote_new(&options, &remote, &error), CHATROOM_OK);
+    assert_int_equal(chatroom_remote_lambda(remote, &lambda, &target, &error), CHATROOM_OK);
+    chatroom_remote_free(remote);
+    assert_int_equal(found, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +511,7 @@ int main(void)
         cmocka_unit_test(targets__options_are_checked),
         cmocka_unit_test(targets__options_of_an_older_program_are_taken),
         cmocka_unit_test(targets__memory_that_runs_out_leaves_nothing),
+        cmocka_unit_test(T42_targets_give_no_secret_back_to_the_heap),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);
