@@ -108,7 +108,9 @@ static bool read_lines(struct reader *r, FILE *stream)
         if (!take_line(r, line))
             return false;
     }
-    return !ferror(stream) || complain(r, "cannot be read, nor what comes after it");
+    if (ferror(stream))
+        return complain(r, "cannot be read, nor what comes after it");
+    return true;
 }
 
 bool ini_read(FILE *stream, ini_fn *hear, void *arg, int *ret_line, const char **ret_complaint)
