@@ -32,7 +32,7 @@ static char partner(char c)
 {
     if (c == '-' || c == '_')
         return c == '-' ? '_' : '-';
-    if (c >= '0' && c <= '9')
+    if (c <= '9') /* of the alphabet only '-' comes before the digits */
         return (char)(((c - '0') ^ 1) + '0');
     return c >= 'a' ? (char)(((c - 'a') ^ 1) + 'a') : (char)(((c - 'A') ^ 1) + 'A');
 }

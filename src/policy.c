@@ -52,8 +52,10 @@ static struct chatroom_json_value element(chatroom_span object, const char *name
 /* False: it is not a string, or longer than any that is evaluated. */
 static bool text_of(const struct chatroom_json_value *value, char buffer[RAW_MOST], chatroom_span *ret_text)
 {
-    return value->type == CHATROOM_JSON_STRING && value->raw.size <= RAW_MOST &&
-           chatroom_json_text(value, buffer, ret_text) == CHATROOM_OK && ret_text->size <= CHATROOM_POLICY_PATTERN_MOST;
+    if (value->type != CHATROOM_JSON_STRING || value->raw.size > RAW_MOST)
+        return false;
+    (void)chatroom_json_text(value, buffer, ret_text);
+    return ret_text->size <= CHATROOM_POLICY_PATTERN_MOST;
 }
 
 static bool is_text(const struct chatroom_json_value *value, const char *wanted)

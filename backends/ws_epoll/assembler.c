@@ -231,7 +231,7 @@ static bool take_payload(struct ws_partial *partial, const struct ws_limits *lim
     chatroom_span part;
 
     for (;;) {
-        switch (ws_reader_payload(partial->reader, input, &part)) {
+        switch (ws_reader_payload(partial->reader, input, &part)) { /* not reached: any other */
         case WS_READ_MORE:
             return false;
         case WS_READ_BAD:

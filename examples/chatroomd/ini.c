@@ -107,7 +107,9 @@ static bool read_into(char line[INI_LINE_BYTES], struct reader *r, FILE *stream)
         if (!take_line(r, line))
             return false;
     }
-    return !ferror(stream) || complain(r, "cannot be read, nor what comes after it");
+    if (ferror(stream))
+        return complain(r, "cannot be read, nor what comes after it");
+    return true;
 }
 
 /* T42: a line may hold a secret. */

@@ -137,9 +137,9 @@ class Builder:
             exe = os.path.relpath(self.tests[test]['cmd'][0], self.build)
             listed = subprocess.run(['ninja', '-C', self.build, '-t', 'commands', exe], check=True, capture_output=True, text=True)
             self.links[test] = shlex.split([line for line in listed.stdout.splitlines() if f' -o {exe} ' in line][-1])
-        command, own = list(self.links[test]), pathlib.Path(path).stem + '.c.o'
+        command, own = list(self.links[test]), path.replace('/', '_') + '.o'
         command[command.index('-o') + 1] = str(target)
-        command = [word for word in command if not (word.endswith(f'_{own}') and 'chatroomd' in path)]
+        command = [word for word in command if not word.endswith(own)] # where a test is made of the file itself
         command = ['libchatroom.a' if re.search(r'libchatroom\.so', word) else word for word in command]
         # What is linked first stands before the archive's own, which is then not taken from it.
         command[1:1] = [str(objects)]

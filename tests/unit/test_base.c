@@ -30,6 +30,9 @@ static void base__error_text_is_cut_at_a_code_point(void **state)
     assert_int_equal(strlen(error.text), 254);
     assert_int_equal(error.code, CHATROOM_EIO);
     assert_int_equal(chatroom_error_set(NULL, CHATROOM_EIO, text), CHATROOM_EIO);
+    memset(text, '\x80', sizeof text - 1); /* no character begins anywhere */
+    chatroom_error_set(&error, CHATROOM_EIO, text);
+    assert_string_equal(error.text, "");
 }
 
 static void base__short_error_text_is_whole(void **state)

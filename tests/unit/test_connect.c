@@ -738,6 +738,11 @@ static void AGW_65_on_a_mapped_domain_the_callback_url_has_its_key_and_no_stage(
                 {"chat.example", "/livest", 404, NULL},
                 {"bare.example", "/", 101, "https://bare.example"},
                 {"bare.example", "/dev", 404, NULL},
+                {"z.example", "/azAZ09$-_.+!*'()/", 101, "https://z.example/azAZ09$-_.+!*'()"},
+                {"chat.example", "live", 404, NULL},
+                {"chat.example", "xlive", 404, NULL},
+                {"chat.example:443", "/live", 101, "https://chat.example/live"},
+                {"chat.example:80", "/live", 404, NULL},
                 {"other.example", "/live", 404, NULL}};
     struct gate g;
 
@@ -750,7 +755,13 @@ static void AGW_65_on_a_mapped_domain_the_callback_url_has_its_key_and_no_stage(
     assert_int_equal(chatroom_map_domain(g.c, "bare.example", ""), CHATROOM_OK);
     assert_int_equal(chatroom_map_domain(g.c, "", "x"), CHATROOM_EINVAL);
     assert_int_equal(chatroom_map_domain(g.c, "x.example/y", "x"), CHATROOM_EINVAL);
-    assert_int_equal(chatroom_map_domain(g.c, "x.example", "a/b"), CHATROOM_EINVAL);
+    for (const char *c = "/:@[`{?#% \x7f\"\\,"; *c; c++)
+        assert_int_equal(chatroom_map_domain(g.c, "x.example", (char[]){'a', *c, '\0'}), CHATROOM_EINVAL);
+    for (const char *c = "/?#@\\\" \x7f\x80\x1f"; *c; c++)
+        assert_int_equal(chatroom_map_domain(g.c, (char[]){'x', *c, '\0'}, "x"), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_map_domain(g.c, "z.example", "azAZ09$-_.+!*'()"), CHATROOM_OK);
+    assert_int_equal(chatroom_map_domain(g.c, NULL, "x"), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_map_domain(g.c, "x.example", NULL), CHATROOM_EINVAL);
     assert_int_equal(chatroom_route(g.c, "url", tell_url, NULL), CHATROOM_OK);
     gate_start(&g);
     assert_int_equal(chatroom_map_domain(g.c, "late.example", "x"), CHATROOM_EINVAL);

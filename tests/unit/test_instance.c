@@ -1027,10 +1027,13 @@ static void instance__can_be_looked_at(void **state)
 static void instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_nothing(void **state)
 {
     static const char *const bad[] = {"$request.header.a", "$request.body.", "${request.body.a", "$request.body..a"};
+    static char long_stage[130];
+    const char *const stages[] = {"", "a:", "a@", "a[", "a`", "a{", "a.", "\xc3\xa4", long_stage};
     struct chatroom_error error;
     struct world w;
 
     (void)state;
+    memset(long_stage, 'x', sizeof long_stage - 1);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         prepare(&w, true);
         w.config.route_selection = bad[i];
@@ -1039,7 +1042,15 @@ static void instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_no
         wire_free(w.wire);
         assert_int_equal(blocks, 0);
     }
-    for (int i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        prepare(&w, true);
+        w.config.stage = stages[i];
+        assert_int_equal(chatroom_new(&w.config, &w.c, &error), CHATROOM_EINVAL);
+        assert_non_null(strstr(error.text, "stage"));
+        wire_free(w.wire);
+        assert_int_equal(blocks, 0);
+    }
+    for (int i = 0; i < 13; i++) {
         prepare(&w, true);
         switch (i) {
         case 0:
@@ -1050,6 +1061,31 @@ static void instance__a_bad_configuration_is_refused_in_a_sentence_and_leaves_no
             break;
         case 2:
             w.config.limits.bytes_burst = 0;
+            break;
+        case 5:
+            w.config.limits.message_bytes = 0;
+            break;
+        case 6:
+            w.config.limits.history_entries = 0;
+            break;
+        case 7:
+            w.config.limits.history_pages = 0;
+            break;
+        case 8:
+            w.config.limits.held_messages = 0;
+            break;
+        case 9:
+            w.config.per_second = 1;
+            break;
+        case 10:
+            w.config.store.ops->close(w.config.store.self);
+            w.config.store.ops = NULL;
+            break;
+        case 11:
+            w.config.transport.ops = NULL;
+            break;
+        case 12:
+            w.config.random = NULL;
             break;
         default:
             w.config.limits.unknown_stage_status = i == 3 ? 399 : 600;

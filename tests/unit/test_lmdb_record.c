@@ -123,6 +123,9 @@ static void lmdb_record__a_run_is_of_whole_ids_under_a_whole_key(void **state)
 
             assert_int_equal(lmdb_run_parse(key, value, &run), key_size == 16 && size > 0 && size % 8 == 0);
         }
+    assert_false(
+        lmdb_run_parse(lmdb_val(&(struct lmdb_index_key){0}, 16), stored(f, lmdb_val(index.bytes, 16), ids, 8), &run));
+    assert_true(lmdb_run_parse(lmdb_val(index.bytes, 16), stored(f, lmdb_val(index.bytes, 16), ids, sizeof ids), &run));
     assert_true(run.number == 7 && run.first == 9 && run.count == 3);
     assert_memory_equal(run.ids, ids, sizeof ids);
 }

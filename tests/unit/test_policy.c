@@ -324,6 +324,23 @@ static void policy__an_element_that_stands_often_is_refused_like_one_that_stands
     }
 }
 
+/* Nobody should ask; who does is not let in by what is no pattern. */
+static void policy__what_was_not_checked_does_not_match_by_what_is_no_pattern(void **state)
+{
+    static const char *const odd[] = {"1", "null", "{}", "[1,true]"};
+    const chatroom_span word = chatroom_str("x");
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(odd); i++) {
+        const char *of_action = policy(statement("Allow", odd[i], "\"*\""));
+
+        assert_int_equal(chatroom_policy_evaluate(chatroom_str(of_action), word, word), CHATROOM_POLICY_NONE);
+    }
+    assert_int_equal(
+        chatroom_policy_evaluate(chatroom_str(policy(statement("Allow", repeated("*", 513), "\"*\""))), word, word),
+        CHATROOM_POLICY_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +357,7 @@ int main(void)
         cmocka_unit_test(policy__hostile_patterns_take_no_longer_than_their_size),
         cmocka_unit_test(policy__a_pattern_of_any_length_beyond_is_refused),
         cmocka_unit_test(policy__an_element_that_stands_often_is_refused_like_one_that_stands_twice),
+        cmocka_unit_test(policy__what_was_not_checked_does_not_match_by_what_is_no_pattern),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
