@@ -119,6 +119,18 @@ static int start_thread(struct job *job)
     return result == 0 ? CHATROOM_OK : CHATROOM_EAGAIN;
 }
 
+/* At most two digits. */
+static bool read_n(chatroom_span number, unsigned *ret_n)
+{
+    *ret_n = 0;
+    for (size_t i = 0; i < number.size && i < 3; i++) {
+        if (number.bytes[i] < '0' || number.bytes[i] > '9')
+            return false;
+        *ret_n = *ret_n * 10 + (unsigned)(number.bytes[i] - '0');
+    }
+    return *ret_n <= 40 && number.size <= 2;
+}
+
 static int begin_work(chatroom_request *request, void *arg)
 {
     struct job *job = chatroom_request_memory(request, sizeof *job);
@@ -129,9 +141,9 @@ static int begin_work(chatroom_request *request, void *arg)
         return result;
     if (!job)
         return CHATROOM_ENOMEM;
-    if (n.type != CHATROOM_JSON_NUMBER || n.raw.size > 2 || n.raw.bytes[0] == '-' || atoi(n.raw.bytes) > 40)
+    *job = (struct job){.workers = arg, .request = request};
+    if (n.type != CHATROOM_JSON_NUMBER || !read_n(n.raw, &job->n))
         return chatroom_request_refuse(request, "bad_n", "n is a whole number from 0 to 40.");
-    *job = (struct job){.workers = arg, .request = request, .n = (unsigned)atoi(n.raw.bytes)};
     result = start_thread(job);
     if (result == CHATROOM_OK)
         chatroom_request_defer(request);

@@ -57,12 +57,13 @@ static bool take_section(struct reader *r, char *text)
 
 static bool take_entry(struct reader *r, char *text)
 {
-    char *sign = strpbrk(text, "=:");
+    char *sign = strpbrk(text, "=:"), *name;
 
     if (!sign || sign == text)
         return complain(r, "is neither \"name = value\" nor a comment");
     *sign = '\0';
-    strcpy(r->name, trim(text));
+    name = trim(text); /* of a line, which is no longer than what it is copied to */
+    memcpy(r->name, name, strlen(name) + 1);
     return r->hear(r->arg, r->line, r->name, trim(sign + 1));
 }
 

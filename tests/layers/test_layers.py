@@ -5,6 +5,8 @@ import tempfile
 import unittest
 
 import agw
+import banned
+import hardened
 import includes
 import symbols
 
@@ -129,6 +131,47 @@ class Checklist(unittest.TestCase):
             self.assertEqual(self.check(self.LIST, self.IN_C, self.IN_PYTHON.replace('def test_AGW_%02d' % item, '# AGW_%02d' % item)), ['AGW-%02d' % item])
         self.assertEqual(self.check(self.LIST.replace('| AGW-07 |', '| AGW 7 |'), self.IN_C, self.IN_PYTHON), ['AGW-07'])
         self.assertEqual(self.check(self.LIST + '| AGW-67 | words |\n', self.IN_C, self.IN_PYTHON), ['AGW-67', 'AGW-67'])
+
+
+class Banned(unittest.TestCase):
+    def check(self, code):
+        with tempfile.TemporaryDirectory() as root:
+            plant(root, {'src/a.c': code})
+            return banned.check(root)
+
+    def test_each_banned_function_is_noticed(self):
+        for name in banned.REASONS:
+            with self.subTest(name):
+                self.assertEqual(len(self.check('int f(void)\n{\n    return %s (a);\n}\n' % name)), 1)
+
+    def test_words_members_and_longer_names_are_not(self):
+        self.assertEqual(self.check('/* strcpy(a, b) */ // gets(a)\nx->random(a); y.system(b); snprintf(c); my_atoi(d); "rand()";\n'), [])
+
+    def test_lines_are_counted(self):
+        self.assertEqual(self.check('/* one\ntwo */\n"a\\"b"; strcat(a, b);\n')[0][:10], 'src/a.c:3:')
+
+
+class Hardened(unittest.TestCase):
+    GOOD = ['-O2', '-fPIE', '-pie', '-fstack-protector-strong', '-D_FORTIFY_SOURCE=2', '-Wl,-z,relro,-z,now,-z,noexecstack']
+
+    def check(self, *flags):
+        code = '#include <string.h>\nint main(int n, char **a) { char b[64]; strncpy(b, a[n - 1], (size_t)n); return b[n]; }\n'
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, 'a.c')
+            path.write_text(code)
+            subprocess.run(['cc', '-w', '-U_FORTIFY_SOURCE', *flags, 'a.c', '-o', 'a'], cwd=folder, check=True)
+            return hardened.check('a', hardened.readelf(folder + '/a'))
+
+    def test_hardened_program_passes(self):
+        self.assertEqual(self.check(*self.GOOD), [])
+
+    def test_what_is_missing_is_noticed(self):
+        for flags, what in ((['-no-pie', '-fno-pie'], 'fixed address'), (['-fno-stack-protector'], 'no guard'),
+                            (['-U_FORTIFY_SOURCE'], 'without the size'), (['-Wl,-z,norelro,-z,lazy'], 'stay writable'),
+                            (['-Wl,-z,execstack'], 'can be executed')):
+            with self.subTest(what):
+                found = self.check(*self.GOOD, *flags)
+                self.assertTrue(any(what in text for text in found), found)
 
 
 class Symbols(unittest.TestCase):
