@@ -7,9 +7,14 @@
 #ifndef LMDB_CHECK_H
 #define LMDB_CHECK_H
 
+#include "layout.h"
+
 #include <stdbool.h>
 
 /* *ret_empty: there is no such file, or it has no bytes. Errors: CHATROOM_EFORMAT, CHATROOM_EACCES, CHATROOM_EIO. */
 int lmdb_check_file(const char *path, bool *ret_empty);
+
+/* The same of an open file that is not empty, and what its first pages say. Errors: CHATROOM_EFORMAT. */
+int lmdb_check_metas(int fd, uint64_t file_size, struct lmdb_meta ret_metas[2]);
 
 #endif

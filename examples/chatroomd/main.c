@@ -54,6 +54,10 @@ static const char help[] =
     "  --memory             keep them in memory, until the server ends\n"
     "  --durability WORD    commit: what was shown is on disk, even after a power cut (the default)\n"
     "                       async: a power cut may take the last second; none: everything since the start\n"
+    "  --verify WORD        look at the data in a child process before opening it, so that damage cannot end the "
+    "server.\n"
+    "                       quick: its structure, for half a second at most (the default); full: and every record,\n"
+    "                       however long that takes; off: do not\n"
     "  --stage NAME         the WebSocket is at /NAME (development)\n"
     "  --mode WORD          full: names, rooms, history (the default); simple: one hall; both\n"
     "  --keep-empty-rooms   a room outlives its last member, with its history\n"
@@ -73,16 +77,20 @@ static const char help[] =
     "  --access-log-file FILE   append them there, instead of logging them\n"
     "  --debug-refusals     error messages to clients carry the exact cause\n"
     "  --log-level WORD     error, warn, info (the default) or debug, as JSON lines on standard error\n"
+    "  --verify-store       look at all of the data, say whether it is sound, and end: nothing is changed\n"
     "  --check              say whether options and file are good, and end: nothing is opened\n"
     "  --version, --help\n"
     "\n"
     "SIGTERM, SIGINT or SIGHUP ends it: everybody is told, nothing acknowledged is lost. A second one ends it at "
     "once.\n"
     "\n"
-    "Exit codes: 0 ended by a signal, in order; 1 another failure; 2 a wrong option or value; 3 the address is taken;\n"
+    "Exit codes: 0 ended by a signal, in order, or sound, or good; 1 another failure; 2 a wrong option or value; 3 the "
+    "address is taken;\n"
     "4 the data directory cannot be used; 5 the data is in use by another process; 6 the data is of another format;\n"
     "7 the data is damaged; 8 ended at once by a second signal; 9 the address is not one of this machine;\n"
     "10 the address is not permitted.\n";
+
+#define QUICK_LOOK_MS 500
 
 static const char cannot_print[] = "what was asked for could not be printed.";
 
@@ -416,6 +424,68 @@ static void prepare_process(void)
     }
 }
 
+/* ---- looking at the data ------------------------------------------------------------------------------------------
+ */
+
+static void log_look(struct server *s, enum chatroom_log_level level, const char *event,
+                     const struct chatroom_lmdb_report *report)
+{
+    const struct chatroom_log_field fields[] = {
+        CHATROOM_NUMBER("pages", report->pages), CHATROOM_NUMBER("records", report->records),
+        CHATROOM_NUMBER("damaged", report->damaged), CHATROOM_TEXT("where", chatroom_str(report->where))};
+
+    log_event(&s->log, level, event, fields, 4);
+}
+
+/*
+ * Before anything starts a thread. What could not be told in time, or for want of a process, is no reason not to start:
+ * it would keep a large store from serving again.
+ */
+static int verify(struct server *s, struct chatroom_error *error)
+{
+    bool full = s->options.verify == OPTIONS_VERIFY_FULL;
+    struct chatroom_lmdb_report report = CHATROOM_LMDB_REPORT;
+    int result;
+
+    if (s->options.memory || s->options.check || s->options.verify == OPTIONS_VERIFY_OFF)
+        return CHATROOM_OK;
+    result = chatroom_lmdb_verify(s->options.data, full ? CHATROOM_LMDB_RECORDS : CHATROOM_LMDB_STRUCTURE,
+                                  full ? 0 : QUICK_LOOK_MS, &report, error);
+    if (result == CHATROOM_OK && report.damaged)
+        log_look(s, CHATROOM_LOG_ERROR, "records_damaged", &report);
+    else if (result == CHATROOM_OK && report.pages)
+        log_look(s, CHATROOM_LOG_INFO, "store_sound", &report);
+    if (result != CHATROOM_ETIMEDOUT && result != CHATROOM_ESYSTEM && result != CHATROOM_ENOMEM)
+        return result;
+    log_look(s, CHATROOM_LOG_INFO, "store_partly_verified", &report);
+    *error = (struct chatroom_error){0};
+    return CHATROOM_OK;
+}
+
+/* All there is to do with --verify-store. */
+static int say_sound(const struct options *o)
+{
+    struct chatroom_lmdb_report report = CHATROOM_LMDB_REPORT;
+    struct chatroom_error error = {0};
+    char text[256];
+    int result = chatroom_lmdb_verify(o->data, CHATROOM_LMDB_RECORDS, 0, &report, &error);
+
+    if (result != CHATROOM_OK)
+        return refuse_result(result, &error);
+    if (report.pages == 0) {
+        snprintf(text, sizeof text, "There is no store in %.200s.", o->data);
+        return refuse(EXIT_NO_ACCESS, text);
+    }
+    if (report.damaged) {
+        snprintf(text, sizeof text, "The store in %.100s: %llu of %llu records are damaged. The others are served.",
+                 o->data, (unsigned long long)report.damaged, (unsigned long long)report.records);
+        return refuse(EXIT_STORE_DAMAGED, text);
+    }
+    printf("The store in %s is sound: %llu pages, %llu records.\n", o->data, (unsigned long long)report.pages,
+           (unsigned long long)report.records);
+    return fflush(stdout) == 0 ? EXIT_DONE : refuse(EXIT_OTHER, cannot_print);
+}
+
 static int say_good(const struct options *o)
 {
     printf("%s %s good.\n", o->config ? o->config : "The options", o->config ? "is" : "are");
@@ -425,8 +495,13 @@ static int say_good(const struct options *o)
 static int run(struct server *s)
 {
     struct chatroom_error error = {0};
-    int result = make(s, &error);
+    int result;
 
+    if (s->options.verify_store)
+        return say_sound(&s->options);
+    result = verify(s, &error);
+    if (result == CHATROOM_OK)
+        result = make(s, &error);
     if (result == CHATROOM_OK && s->options.check)
         return say_good(&s->options);
     if (result == CHATROOM_OK)

@@ -22,6 +22,7 @@ static const struct option names[] = {
     {"threads", required_argument, NULL, THREADS},
     {"profile", required_argument, NULL, PROFILE},
     {"durability", required_argument, NULL, DURABILITY},
+    {"verify", required_argument, NULL, VERIFY},
     {"log-level", required_argument, NULL, LOG_LEVEL},
     {"chat", required_argument, NULL, CHAT},
     {"route-selection", required_argument, NULL, ROUTE_SELECTION},
@@ -35,6 +36,7 @@ static const struct option names[] = {
     {"access-log", required_argument, NULL, ACCESS_LOG},
     {"access-log-file", required_argument, NULL, ACCESS_LOG_FILE},
     {"debug-refusals", no_argument, NULL, DEBUG_REFUSALS},
+    {"verify-store", no_argument, NULL, VERIFY_STORE},
     {"check", no_argument, NULL, CHECK},
     {"help", no_argument, NULL, HELP},
     {"version", no_argument, NULL, VERSION},
@@ -92,7 +94,7 @@ struct file {
 /* What is asked of this one start. */
 static bool is_flag_alone(int option)
 {
-    return option == CONFIG || option == CHECK || option == HELP || option == VERSION;
+    return option == CONFIG || option == VERIFY_STORE || option == CHECK || option == HELP || option == VERSION;
 }
 
 /* One "name = value" before every section. */

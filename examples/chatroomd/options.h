@@ -22,6 +22,13 @@ enum options_wish {
     OPTIONS_VERSION,
 };
 
+/* How closely the data is looked at before it is opened. */
+enum options_verify {
+    OPTIONS_VERIFY_QUICK, /* the structure, for half a second at most */
+    OPTIONS_VERIFY_FULL,  /* ... and every record, however long that takes */
+    OPTIONS_VERIFY_OFF,
+};
+
 /* What may be given several times. */
 struct options_list {
     char *items[OPTIONS_LIST_MOST];
@@ -42,6 +49,7 @@ struct options {
     unsigned threads; /* for the connections; 0: none of their own */
     bool aws;
     enum chatroom_durability durability;
+    enum options_verify verify;
     enum chatroom_log_level log_level;
     bool chat; /* the chat's routes are there, and its page; unless somebody says so, when the file has no routes */
     char *route_selection;    /* NULL: the library's; the same goes for those below */
@@ -57,6 +65,7 @@ struct options {
     int access_log_line;            /* as above */
     char *access_log_file;          /* NULL: into the log */
     bool debug_refusals;
+    bool verify_store;      /* says whether the data is sound, and ends */
     bool check;             /* says whether all this is good, and ends */
     struct gateway gateway; /* the sections of the file */
 };

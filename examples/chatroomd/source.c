@@ -10,6 +10,8 @@ static const struct value_choice modes[] = {
 static const struct value_choice profiles[] = {{"default", false}, {"aws", true}, {NULL, 0}};
 static const struct value_choice durabilities[] = {
     {"commit", CHATROOM_DURABLE_COMMIT}, {"async", CHATROOM_DURABLE_ASYNC}, {"none", CHATROOM_DURABLE_NONE}, {NULL, 0}};
+static const struct value_choice looks[] = {
+    {"quick", OPTIONS_VERIFY_QUICK}, {"full", OPTIONS_VERIFY_FULL}, {"off", OPTIONS_VERIFY_OFF}, {NULL, 0}};
 static const struct value_choice levels[] = {{"error", CHATROOM_LOG_ERROR},
                                              {"warn", CHATROOM_LOG_WARN},
                                              {"info", CHATROOM_LOG_INFO},
@@ -122,6 +124,7 @@ static const struct form {
     [THREADS] = {NUMBER, offsetof(struct options, threads), NULL, NULL},
     [PROFILE] = {SWITCH, offsetof(struct options, aws), NULL, profiles},
     [DURABILITY] = {CHOICE, offsetof(struct options, durability), NULL, durabilities},
+    [VERIFY] = {CHOICE, offsetof(struct options, verify), NULL, looks},
     [LOG_LEVEL] = {CHOICE, offsetof(struct options, log_level), NULL, levels},
     [CHAT] = {SWITCH, offsetof(struct options, chat), NULL, value_switches},
     [ROUTE_SELECTION] = {TEXT, offsetof(struct options, route_selection), check_text, NULL},
@@ -135,6 +138,7 @@ static const struct form {
     [ACCESS_LOG] = {TEXT, offsetof(struct options, access_log), check_text, NULL},
     [ACCESS_LOG_FILE] = {TEXT, offsetof(struct options, access_log_file), check_path, NULL},
     [DEBUG_REFUSALS] = {SWITCH, offsetof(struct options, debug_refusals), NULL, value_switches},
+    [VERIFY_STORE] = {SWITCH, offsetof(struct options, verify_store), NULL, value_switches},
     [CHECK] = {SWITCH, offsetof(struct options, check), NULL, value_switches},
 };
 
@@ -256,6 +260,10 @@ bool source_check(struct source *s)
                                     "contradicts data: the one keeps nothing, the other says where to keep it");
     if (o->memory && s->given[DURABILITY])
         return source_refuse_option(s, "memory", "contradicts durability: memory is never durable");
+    if (o->memory && s->given[VERIFY])
+        return source_refuse_option(s, "memory", "contradicts verify: memory is not on a disk");
+    if (o->memory && s->given[VERIFY_STORE])
+        return source_refuse_option(s, "memory", "contradicts verify-store: memory is not on a disk");
     s->line = s->given[ORIGIN];
     if (o->origins.count > 1 && has(&o->origins, "*"))
         return source_refuse_option(s, "origin", "* means any already; it stands alone");

@@ -25,8 +25,8 @@ PROGRAM = os.environ.get("CHATROOMD", "")
 FREE = ("--listen", "127.0.0.1:0")
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "chatroomd")
 OPTIONS = ("config", "listen", "origin", "data", "memory", "stage", "mode", "keep-empty-rooms", "no-rate-limits", "threads",
-           "profile", "durability", "log-level", "chat", "route-selection", "api-id", "region", "account-id", "domain", "secure",
-           "throttle", "metrics", "access-log", "access-log-file", "debug-refusals", "check", "version", "help")
+           "profile", "durability", "verify", "log-level", "chat", "route-selection", "api-id", "region", "account-id", "domain", "secure",
+           "throttle", "metrics", "access-log", "access-log-file", "debug-refusals", "verify-store", "check", "version", "help")
 
 
 def run(*arguments, **more):
@@ -87,7 +87,7 @@ class Words(Case):
             example = file.read()
         for option in OPTIONS:
             self.assertIn("--" + option, manual)
-            if option not in ("config", "check", "version", "help"):
+            if option not in ("config", "verify-store", "check", "version", "help"):
                 self.assertRegex(example, r"(?m)^(# )?%s = " % option)
 
     def test_every_line_of_the_example_file_is_accepted(self):
@@ -271,6 +271,48 @@ class Start(Case):
 
     def test_says_that_memory_forgets(self):
         self.assertIn("Data in memory: it is gone when the server ends\n", self.lines(*FREE, "--memory"))
+
+    def spoil(self, data, spoilt):
+        """Every page of the file but the first two, as spoilt(page) makes it of what it holds; empty ones stay."""
+        with open(os.path.join(data, "data.mdb"), "r+b") as file:
+            for number in range(2, 200):
+                file.seek(number * 4096)
+                page = file.read(4096)
+                if page.strip(b"\0"):
+                    file.seek(number * 4096)
+                    file.write(spoilt(page))
+
+    def test_F07_damaged_data_is_found_by_a_child_and_refused(self):
+        data = self.path("data")
+        answer = run("--data", data, "--verify-store")
+        self.assertEqual((answer.returncode, answer.stderr), (4, "chatroomd: There is no store in %s.\n" % data))
+        server = self.start(*FREE, "--data", data, "--keep-empty-rooms")
+
+        async def talk():
+            async with await Client.connect(Address(server.port), "ann", "den") as client:
+                await client.say("this will be spoilt")
+                while (await client.receive(20)).get("type") != "client-message":
+                    pass
+        asyncio.run(talk())
+        answer = run("--data", data, "--verify-store")
+        self.assertEqual(answer.returncode, 5)
+        self.assertEqual(server.stop(), 0)
+        answer = run("--data", data, "--verify-store")
+        self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+        self.assertRegex(answer.stdout, r"^The store in .* is sound: \d+ pages, \d+ records\.\n$")
+        server = self.start(*FREE, "--data", data, "--keep-empty-rooms")
+        self.assertEqual([e["damaged"] for e in server.events() if e["event"] == "store_sound"], [0])
+        self.assertEqual(server.stop(), 0)
+        self.spoil(data, lambda page: page.replace(b"will be", b"cannot"))
+        self.assertEqual(run("--data", data, "--verify-store").returncode, 7)
+        server = self.start(*FREE, "--data", data, "--keep-empty-rooms", "--verify", "full")
+        self.assertEqual([e["damaged"] for e in server.events() if e["event"] == "records_damaged"], [1])
+        self.assertEqual(server.stop(), 0)
+        self.spoil(data, lambda page: page[:12] + b"\xff\xff" + page[14:])
+        for arguments in ((), ("--verify", "full"), ("--verify-store",)):
+            answer = run(*FREE, "--data", data, *arguments)
+            self.assertEqual(answer.returncode, 7)
+            self.assertRegex(answer.stderr, r"chatroomd: The store in .* is damaged and was not opened \(page \d+, of .*\)\. Restore a copy")
 
     def test_counts_the_rooms_it_finds(self):
         server = self.start(*FREE, "--data", self.path("data"), "--keep-empty-rooms")

@@ -114,7 +114,9 @@ static void options__nothing_given_means_the_defaults(void **state)
     assert_string_equal(o.stage, "development");
     assert_int_equal(o.mode, CHATROOM_CHAT_FULL);
     assert_int_equal(o.durability, CHATROOM_DURABLE_COMMIT);
+    assert_int_equal(o.verify, OPTIONS_VERIFY_QUICK);
     assert_int_equal(o.log_level, CHATROOM_LOG_INFO);
+    assert_false(o.verify_store);
     assert_false(o.memory || o.keep_empty_rooms || o.no_rate_limits || o.aws);
     assert_int_equal(o.threads, 0);
     assert_null(o.config);
@@ -154,11 +156,17 @@ static void options__every_flag_is_heard(void **state)
     options_fini(&o);
 }
 
-static void options__a_check_is_the_command_lines(void **state)
+static void options__checks_are_the_command_lines(void **state)
 {
     struct options o;
 
     (void)state;
+    o = accepted(WORDS("--verify-store", "--verify", "full"));
+    assert_true(o.verify_store && o.verify == OPTIONS_VERIFY_FULL);
+    options_fini(&o);
+    o = accepted(WORDS("--verify=off"));
+    assert_int_equal(o.verify, OPTIONS_VERIFY_OFF);
+    options_fini(&o);
     o = accepted(WORDS("--check"));
     assert_true(o.check && o.wish == OPTIONS_RUN);
     options_fini(&o);
@@ -269,6 +277,9 @@ static void options__contradictions_are_refused(void **state)
     refused(WORDS("--memory", "--data", "x"),
             "--memory: contradicts data: the one keeps nothing, the other says where to keep it");
     refused(WORDS("--durability", "commit", "--memory"), "--memory: contradicts durability: memory is never durable");
+    refused(WORDS("--verify", "off", "--memory"), "--memory: contradicts verify: memory is not on a disk");
+    refused(WORDS("--verify-store", "--memory"), "--memory: contradicts verify-store: memory is not on a disk");
+    refused(WORDS("--verify", "yes"), "--verify: \"yes\" is none of quick, full, off");
     refused(WORDS("--mode", "simple", "--keep-empty-rooms"),
             "--keep-empty-rooms: contradicts mode: there are no rooms in simple mode");
     refused(WORDS("--mode", "simple", "--mode", "full"), "--mode: is given twice");
@@ -423,7 +434,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options__nothing_given_means_the_defaults),
         cmocka_unit_test(options__every_flag_is_heard),
-        cmocka_unit_test(options__a_check_is_the_command_lines),
+        cmocka_unit_test(options__checks_are_the_command_lines),
         cmocka_unit_test(options__help_and_version_are_wishes),
         cmocka_unit_test(options__an_unknown_flag_is_refused_by_name),
         cmocka_unit_test(options__a_bad_value_is_refused_with_its_option),
