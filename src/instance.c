@@ -180,12 +180,16 @@ int chatroom_new(const struct chatroom_config *given, chatroom **ret_chatroom, s
 
 void chatroom_set_entry(chatroom *c, chatroom_entry_fn *write, void *arg)
 {
+    if (c->started)
+        return;
     c->write_entry = write ? write : cr_text_payload;
     c->write_entry_arg = arg;
 }
 
 void chatroom_set_refusal(chatroom *c, chatroom_refusal_fn *write, void *arg)
 {
+    if (c->started)
+        return;
     c->write_refusal = write ? write : cr_text_gateway_refusal;
     c->write_refusal_arg = arg;
 }

@@ -11,6 +11,11 @@ struct keys {
 
 void chatroom_set_names(chatroom *c, const struct chatroom_names *names)
 {
+    if (c->started) {
+        if (names->ops->close)
+            names->ops->close(names->self);
+        return;
+    }
     if (c->names.ops && c->names.ops->close)
         c->names.ops->close(c->names.self);
     memset(&c->names_ops, 0, sizeof c->names_ops);

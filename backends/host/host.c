@@ -104,9 +104,11 @@ static bool wait_for_work(const chatroom *c, const struct signals *s)
     return fds[1].revents != 0;
 }
 
-static int loop(chatroom *c, const struct signals *s)
+/* Errors: EAGAIN a second signal; EINVAL it is called from inside a step. */
+static int loop(chatroom *c, const struct signals *s, struct chatroom_error *error)
 {
     unsigned signals = 0;
+    int result;
 
     for (bool signalled = true;; signalled = wait_for_work(c, s)) {
         if (signalled)
@@ -115,7 +117,9 @@ static int loop(chatroom *c, const struct signals *s)
             return CHATROOM_EAGAIN;
         if (signals == 1)
             chatroom_stop(c);
-        chatroom_step(c, chatroom_host_now());
+        result = chatroom_step(c, chatroom_host_now());
+        if (result != CHATROOM_OK)
+            return chatroom_error_set(error, result, "It is running already.");
         if (chatroom_stopped(c))
             return CHATROOM_OK;
     }
@@ -131,7 +135,7 @@ int chatroom_run(chatroom *c, const int *wanted, struct chatroom_error *error)
     if (!chatroom_is_started(c))
         result = chatroom_start(c, chatroom_host_now(), error);
     if (result == CHATROOM_OK)
-        result = loop(c, &s);
+        result = loop(c, &s, error);
     signals_unblock(&s);
     return result;
 }

@@ -60,7 +60,7 @@ struct chatroom_names {
 
 /*
  * Gives a policy to the instance, which copies the table and closes the policy in chatroom_free(). A second one
- * replaces the first, which is closed. Before chatroom_start() only.
+ * replaces the first, which is closed. Before chatroom_start() only: one that comes later is closed at once.
  *
  * From then on chatroom_request_create_room(), _join() of a room that is to be made, and _set_name() take a name in its
  * form only, else EINVAL; and answer EALIKE to a look-alike.

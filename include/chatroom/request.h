@@ -331,7 +331,7 @@ struct chatroom_refusal {
 /* Writes the error message for a client, as one JSON text. */
 typedef void chatroom_refusal_fn(void *arg, const struct chatroom_refusal *refusal, struct chatroom_json *json);
 
-/* Replaces API Gateway's error texts ({"message": "Forbidden", …}) by the host's own. Before chatroom_start() only. */
+/* Replaces API Gateway's error texts ({"message": "Forbidden", …}) by the host's own. Has no effect after chatroom_start(). */
 CHATROOM_API void chatroom_set_refusal(chatroom *c, chatroom_refusal_fn *write, void *arg);
 
 #ifdef __cplusplus

@@ -38,7 +38,7 @@ struct chatroom_history {
 /* Writes the message that members get for an entry, as one JSON text. */
 typedef void chatroom_entry_fn(void *arg, const struct chatroom_entry *entry, struct chatroom_json *json);
 
-/* Replaces the default, which sends the payload as it is; NULL brings that back. Before chatroom_start() only. */
+/* Replaces the default, which sends the payload as it is; NULL brings that back. Has no effect after chatroom_start(). */
 CHATROOM_API void chatroom_set_entry(chatroom *c, chatroom_entry_fn *write, void *arg);
 
 /* Visits every room in the order of creation; name is borrowed for the visit. Nothing may be changed meanwhile. False ends it. */

@@ -296,8 +296,8 @@ static void store__once_window_is_kept(void **state)
 {
     BENCH(state);
     enum { GROUP = 512 };
-    struct chatroom_write writes[GROUP];
-    char once[GROUP][16];
+    static struct chatroom_write writes[GROUP];
+    static char once[GROUP][16];
 
     fill(b, "a", 0);
     for (size_t done = 0; done < CHATROOM_ONCE_WINDOW + 2 * GROUP; done += GROUP) {
@@ -534,8 +534,8 @@ static void store__close_completes_everything(void **state)
 {
     BENCH(state);
     enum { MANY = 300 };
-    struct port_call calls[MANY];
-    struct chatroom_write writes[MANY];
+    static struct port_call calls[MANY];
+    static struct chatroom_write writes[MANY];
 
     fill(b, "a", 0);
     for (size_t i = 0; i < MANY; i++) {

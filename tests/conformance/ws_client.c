@@ -147,12 +147,12 @@ static void write_some(struct ws_client *client)
 
 static void read_some(struct ws_client *client)
 {
-    char buffer[65536];
+    char buffer[16384];
     ssize_t got = recv(client->fd, buffer, client->piece ? client->piece : sizeof buffer, 0);
 
     if (got > 0) {
         append(&client->in, &client->in_size, &client->in_capacity, buffer, (size_t)got);
-    } else if (got == 0 || (errno != EAGAIN && errno != ENOTCONN)) {
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR && errno != ENOTCONN)) {
         client->reset = got < 0;
         client->ended = true;
     }

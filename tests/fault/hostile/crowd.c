@@ -241,7 +241,9 @@ static void hear_frame(struct crowd *crowd, struct peer *peer, uint8_t first, ch
     } else if ((first & 15) == FRAME_PONG) {
         peer->pongs++;
     } else if ((first & 15) == FRAME_CLOSE) {
-        peer->close_code = size < 2 ? 1005 : (uint16_t)((uint8_t)payload[0] << 8 | (uint8_t)payload[1]);
+        peer->close_code = 1005;
+        if (size >= 2)
+            peer->close_code = (uint16_t)((uint8_t)payload[0] << 8 | (uint8_t)payload[1]);
         if (!peer->mute)
             crowd_put_frame(crowd, peer, FRAME_LAST | FRAME_CLOSE, payload, size < 2 ? 0 : 2);
     } else if ((first & 15) == FRAME_TEXT) {
