@@ -564,13 +564,14 @@ void world_run(struct world *w)
 
 /* ---- F56 ---- */
 
+/* All others are 0: who is there stays, so that a wire is enough, and what a store refuses is tried again. */
 static const struct {
     size_t option;
     unsigned value;
-} soaked[] = {
-    {OPTION_slots, 40}, {OPTION_busy, 6},   {OPTION_operations, 3},       {OPTION_tick_ms, 3000}, {OPTION_die, 0},
-    {OPTION_stop, 0},   {OPTION_unsure, 0}, {OPTION_groups, 1},           {OPTION_chat, 0},       {OPTION_rooms, 0},
-    {OPTION_oom, 2},    {OPTION_full, 2},   {OPTION_recent_bytes, 16384}, {OPTION_connections, 0}};
+} soaked[] = {{OPTION_slots, 40},      {OPTION_busy, 6},       {OPTION_operations, 3},       {OPTION_tick_ms, 3000},
+              {OPTION_groups, 1},      {OPTION_full, 5},       {OPTION_refuse_submit, 5},    {OPTION_latency_ms, 20},
+              {OPTION_refuse_read, 5}, {OPTION_read_fails, 5}, {OPTION_recent_bytes, 16384}, {OPTION_burst, 1},
+              {OPTION_clock_hours, 1}, {OPTION_stall, 1},      {OPTION_calm_every, 2000}};
 
 /* What the instance has once everybody has gone, and the most that it had. */
 static size_t quarter(struct world *w, uint64_t ms)
@@ -582,7 +583,7 @@ static size_t quarter(struct world *w, uint64_t ms)
     w->bytes_most = 0;
     for (unsigned i = 1; world_ms(w) < until_ms; i++) {
         tick(w);
-        if (i % 2000 == 0)
+        if (i % w->options.calm_every == 0)
             rest(w);
     }
     leave_nothing(w, true);
@@ -598,10 +599,10 @@ int soak(unsigned hours)
     size_t first, last = 0;
 
     w.seed = 56;
-    for (size_t i = 0; i < sizeof soaked / sizeof *soaked; i++) {
-        w.overrides.given[soaked[i].option] = true;
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        w.overrides.given[i] = true;
+    for (size_t i = 0; i < sizeof soaked / sizeof *soaked; i++)
         w.overrides.values[soaked[i].option] = soaked[i].value;
-    }
     w.soaks = true;
     begin(&w);
     leave_nothing(&w, false);
