@@ -180,7 +180,8 @@ struct ws_loop {
     size_t due_count;
     size_t writing_count;
     uint64_t slow_consumers; /* all in all */
-    size_t event_count;      /* of the last wait */
+    uint64_t origins_refused, origin_logged_at;
+    size_t event_count; /* of the last wait */
     struct iovec pieces[WS_IOV_MOST];
     struct epoll_event events[WS_EVENTS_MOST];
     uint8_t input[WS_TURN_BYTES];
