@@ -141,10 +141,11 @@ int chatroom_remote_http(chatroom_remote *remote, const struct chatroom_remote_h
 
 /* ---- a call ---- */
 
-static int fail(struct remote_call *call, const char *reason, const char *detail)
+/* T26: without the query of the URL, which is told to the log and maybe to a client. */
+static int fail(struct remote_call *call, const char *reason, const char *url)
 {
     call->reason = reason;
-    strncpy(call->error, detail, sizeof call->error - 1);
+    snprintf(call->error, sizeof call->error, "%.*s", (int)strcspn(url, "?"), url);
     return CHATROOM_EFAILED;
 }
 

@@ -42,6 +42,7 @@
 #define WS_TURN_FRAMES 64
 #define WS_IOV_MOST    1024 /* IOV_MAX of Linux */
 #define WS_EVENTS_MOST 128  /* in one step: what they need stays in the cache */
+#define WS_PUT_OFF_MS  500  /* so long, what is due waits for input */
 
 struct ws_loop;
 
@@ -171,6 +172,7 @@ struct ws_loop {
     struct ws_source wake;
     bool full;               /* what was told has not been heard, and it is much: no input is taken */
     struct ws_timers timers; /* one of each connection: it is also the list of all */
+    uint64_t put_off_at;     /* since when what is due waits for input that had come before; 0: it does not */
     struct ws_connection *lists[WS_LISTS];
     struct ws_readers readers;
     struct ws_pool pool;
@@ -178,7 +180,8 @@ struct ws_loop {
     size_t due_count;
     size_t writing_count;
     uint64_t slow_consumers; /* all in all */
-    size_t event_count;      /* of the last wait */
+    uint64_t origins_refused, origin_logged_at;
+    size_t event_count; /* of the last wait */
     struct iovec pieces[WS_IOV_MOST];
     struct epoll_event events[WS_EVENTS_MOST];
     uint8_t input[WS_TURN_BYTES];

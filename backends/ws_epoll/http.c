@@ -186,6 +186,22 @@ static void ask_core(struct ws_loop *loop, struct ws_connection *c, const struct
     ws_output_due(loop, c);
 }
 
+/* T43: a line a second, with how many there were, as the door has it. 403 is the origin's alone. */
+static void log_origin(struct ws_loop *loop, const struct ws_connection *c, const struct ws_head *head)
+{
+    chatroom_span origin = chatroom_str("");
+
+    loop->origins_refused++;
+    if (loop->origin_logged_at && loop->now.mono_ns < ws_after(loop->origin_logged_at, 1000))
+        return;
+    loop->origin_logged_at = loop->now.mono_ns;
+    ws_head_field(head, "Origin", 0, &origin); /* "": there is none, but a cookie */
+    const struct chatroom_log_field fields[] = {CHATROOM_TEXT("origin", origin),
+                                                CHATROOM_NUMBER("total", loop->origins_refused)};
+
+    loop->up->log(loop, CHATROOM_LOG_WARN, "refused_origin", c, fields, 2);
+}
+
 static void open_socket(struct ws_loop *loop, struct ws_connection *c, const struct ws_head *head)
 {
     struct ws_refusal refusal = {404, "", "No WebSocket is opened here."};
@@ -195,6 +211,8 @@ static void open_socket(struct ws_loop *loop, struct ws_connection *c, const str
         refusal = ws_handshake_check(head, &loop->origins);
     if (!refusal.status && head->has_body)
         refusal = (struct ws_refusal){400, "", "A WebSocket is opened without a body."};
+    if (refusal.status == 403)
+        log_origin(loop, c, head);
     if (refusal.status) {
         ws_http_refuse(loop, c, refusal, chatroom_span_equal(head->method, chatroom_str("HEAD")));
         return;

@@ -37,10 +37,29 @@ void ws_loop_wait(struct ws_loop *loop, int most_ms)
     loop->event_count = count > 0 ? (size_t)count : 0;
 }
 
+/*
+ * F41: when the process stood still, what peers sent meanwhile waits beside what is due by the clock. So what is due
+ * waits for a turn without input, but not for long: who never stops sending is not to keep others alive.
+ */
+static bool puts_off(struct ws_loop *loop)
+{
+    const struct ws_timer *first = ws_timers_first(&loop->timers);
+
+    if (!first || first->due > loop->now.mono_ns || loop->event_count == 0) {
+        loop->put_off_at = 0;
+        return false;
+    }
+    if (loop->put_off_at == 0)
+        loop->put_off_at = loop->now.mono_ns;
+    return loop->now.mono_ns < ws_after(loop->put_off_at, WS_PUT_OFF_MS);
+}
+
 static void run_timers(struct ws_loop *loop)
 {
     struct ws_timer *first;
 
+    if (puts_off(loop))
+        return;
     while ((first = ws_timers_first(&loop->timers)) && first->due <= loop->now.mono_ns)
         ws_connection_expire(loop, ws_connection_of(first));
 }
@@ -78,11 +97,11 @@ void ws_loop_step(struct ws_loop *loop, struct chatroom_now now, struct ws_door 
 
     loop->now = now;
     ws_connections_end_lost(loop);
-    run_timers(loop);
     ready = loop->full ? NULL : ws_list_take(loop, WS_READY); /* who holds input receives none: nobody has two turns */
     for (size_t i = 0; i < loop->event_count; i++)
         run_event(loop, &loop->events[i], door);
     run_held(loop, ready);
+    run_timers(loop);
     ws_connections_end_lost(loop);
     ws_connections_bury(loop);
 }

@@ -70,7 +70,8 @@ static const char help[] =
     "  --route-selection EXPRESSION   what selects a route, $request.body.action unless said; without the chat\n"
     "  --api-id NAME, --region NAME, --account-id DIGITS   what events and policies call this API\n"
     "  --domain HOST        what events call this host, instead of what the client asked for\n"
-    "  --secure             clients come by TLS, which a proxy ends: callback URLs are https\n"
+    "  --secure             clients come by TLS, which a proxy ends: callback URLs are https, plain TCP is not warned "
+    "of\n"
     "  --throttle RATE/BURST   connects and messages of all clients together, a second\n"
     "  --metrics PATH       answer GET PATH with counters for Prometheus\n"
     "  --access-log FORMAT  a line for each request, text with $context variables\n"
@@ -375,7 +376,7 @@ static void say_address(struct server *s, size_t number, const char *address)
         say_sockets(s, address);
     if (m && (own || !m->apart))
         say_management(s, address);
-    if (!is_local(address) && !is_loopback(address))
+    if (!is_local(address) && !is_loopback(address) && !s->options.secure)
         warn_plain(s, address);
 }
 

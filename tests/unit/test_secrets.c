@@ -154,8 +154,8 @@ static char signed_date[CHATROOM_SIGV4_DATE_SIZE], authorization[CHATROOM_SIGV4_
 static void *sign(void *arg)
 {
     const struct chatroom_header host = {chatroom_str("Host"), chatroom_str("a.example")};
-    const struct chatroom_sigv4_request request = {
-        chatroom_str("POST"), chatroom_str("/prod"), &host, 1, chatroom_str("hi")};
+    const struct chatroom_sigv4_request request = {chatroom_str("POST"), chatroom_str("/prod"), &host, 1,
+                                                   chatroom_str("hi")};
     const struct chatroom_sigv4_key key = {chatroom_str(ACCESS_KEY), chatroom_str(SECRET), {NULL, 0}};
 
     (void)arg;
@@ -176,8 +176,8 @@ static void *verify(void *arg)
     const struct chatroom_header headers[] = {{chatroom_str("Host"), chatroom_str("a.example")},
                                               {chatroom_str("X-Amz-Date"), chatroom_str(signed_date)},
                                               {chatroom_str("Authorization"), chatroom_str(authorization)}};
-    const struct chatroom_sigv4_request request = {
-        chatroom_str("POST"), chatroom_str("/prod"), headers, 3, chatroom_str("hi")};
+    const struct chatroom_sigv4_request request = {chatroom_str("POST"), chatroom_str("/prod"), headers, 3,
+                                                   chatroom_str("hi")};
 
     (void)arg;
     return chatroom_sigv4_verify(&request, &scope, find, NULL, NULL, 0, NULL).verdict == CHATROOM_SIGV4_GOOD

@@ -515,7 +515,7 @@ static void T05_message_must_end_in_time_whatever_stands_between(void **state)
     finish();
 }
 
-static void ping__asks_for_a_sign_of_life_and_ends_without_one(void **state)
+static void F31_ping_asks_for_a_sign_of_life_and_ends_without_one(void **state)
 {
     struct chatroom_ws_epoll_options options = usual();
     struct ws_client *dead, *alive;
@@ -539,6 +539,41 @@ static void ping__asks_for_a_sign_of_life_and_ends_without_one(void **state)
     assert_int_equal(heard.by, CHATROOM_BY_NETWORK);
     assert_true(dead->ended);
     assert_false(alive->ended);
+    finish();
+}
+
+/* What the peers sent while the server stood still, a minute, is looked at before what is due by the clock. */
+static void F41_a_pause_times_out_nobody_who_went_on(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+    struct ws_client *quiet[20], *dead, *fragments, *late;
+
+    (void)state;
+    start(&options);
+    dead = open_client();
+    for (size_t i = 0; i < 20; i++)
+        quiet[i] = open_client();
+    pass_ms(25100);
+    for (size_t i = 0; i < 20; i++)
+        expect(quiet[i], 0x80 | WS_PING_FRAME, "");
+    fragments = open_client();
+    ws_client_put_frame(fragments, WS_TEXT, "a", 1);
+    late = connect_to(0);
+    put_text(late, "GET /");
+    some_turns();
+    for (size_t i = 0; i < 20; i++)
+        ws_client_put_frame(quiet[i], 0x80 | WS_PONG_FRAME, "", 0);
+    ws_client_put_frame(fragments, 0x80 | WS_CONTINUATION, "b", 1);
+    put_text(late, " HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (size_t i = 0; i < client_count; i++)
+        ws_client_work(clients[i]);
+    port.skew_ns += UINT64_C(60000) * 1000000;
+    some_turns();
+    pass_ms(1000);
+    UNTIL(late->status == 404);
+    assert_int_equal(heard.messages, 1);
+    assert_int_equal(heard.closed, 1);
+    assert_true(dead->ended);
     finish();
 }
 
@@ -748,6 +783,33 @@ static void F30_soft_limit_gives_time_to_catch_up(void **state)
     assert_int_equal(heard.closed, 1);
     assert_non_null(strstr(heard.events, "slow_consumer "));
     assert_false(late->ended);
+    finish();
+}
+
+/* A slow reader who caught up during a pause is none. */
+static void F41_a_pause_resets_no_reader_who_caught_up(void **state)
+{
+    struct chatroom_ws_epoll_options options = usual();
+    struct ws_client *client;
+    static char text[65536];
+
+    (void)state;
+    options.ping_ms = 0;
+    start(&options);
+    client = open_client();
+    client->reading = false;
+    while (ws_queue_empty(&connection_of_the_newest()->out)) {
+        assert_int_equal(port_send(port.connections, CHATROOM_BINARY_MESSAGE, chatroom_bytes(text, sizeof text)),
+                         CHATROOM_OK);
+        some_turns();
+    }
+    client->reading = true;
+    for (int i = 0; i < 100; i++)
+        ws_client_work(client);
+    port.skew_ns += UINT64_C(60000) * 1000000;
+    some_turns();
+    assert_int_equal(heard.closed, 0);
+    UNTIL(ws_queue_empty(&connection_of_the_newest()->out));
     finish();
 }
 
@@ -1536,7 +1598,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(opening__frames_sent_too_early_wait_for_the_answer),
         cmocka_unit_test(T02_trickled_handshake_ends_at_the_deadline),
         cmocka_unit_test(T05_message_must_end_in_time_whatever_stands_between),
-        cmocka_unit_test(ping__asks_for_a_sign_of_life_and_ends_without_one),
+        cmocka_unit_test(F31_ping_asks_for_a_sign_of_life_and_ends_without_one),
+        cmocka_unit_test(F41_a_pause_times_out_nobody_who_went_on),
         cmocka_unit_test(idle__is_without_messages_pings_do_not_help),
         cmocka_unit_test(life__ends_at_its_age),
         cmocka_unit_test(close__waits_for_the_answer_no_longer_than_told),
@@ -1571,6 +1634,7 @@ int main(int argc, char **argv)
     };
     const struct CMUnitTest tests_of_the_owners_loop[] = {
         cmocka_unit_test(F30_who_takes_nothing_is_reset_after_a_while),
+        cmocka_unit_test(F41_a_pause_resets_no_reader_who_caught_up),
         cmocka_unit_test(P4_output_of_all_together_is_bounded_and_who_has_most_goes),
         cmocka_unit_test(deadline__is_exact_enough_not_to_spin),
         cmocka_unit_test(connection__is_small_and_inherits_its_socket_options),
