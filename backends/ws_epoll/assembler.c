@@ -174,7 +174,7 @@ static bool take_header(struct ws_partial *partial, const struct ws_limits *limi
  */
 
 /* At least doubles, so that the octets are not copied too often; never past what the message may become. */
-static bool reserve(struct ws_partial *partial, size_t more, size_t most)
+static bool reserve(struct ws_partial *partial, struct ws_readers *readers, size_t more, size_t most)
 {
     size_t want = partial->size + more;
     size_t grown = partial->capacity < most / 2 ? partial->capacity * 2 : most;
@@ -187,6 +187,7 @@ static bool reserve(struct ws_partial *partial, size_t more, size_t most)
     bigger = realloc(partial->bytes, grown);
     if (!bigger)
         return false;
+    readers->unfinished += grown - partial->capacity;
     partial->bytes = bigger;
     partial->capacity = grown;
     return true;
@@ -200,14 +201,14 @@ static size_t size_most(const struct ws_partial *partial, const struct ws_limits
     return last ? partial->size + part + (size_t)partial->reader->left : limits->message_bytes;
 }
 
-static bool keep_data(struct ws_partial *partial, const struct ws_limits *limits, chatroom_span part,
-                      struct ws_event *event)
+static bool keep_data(struct ws_partial *partial, struct ws_readers *readers, const struct ws_limits *limits,
+                      chatroom_span part, struct ws_event *event)
 {
     if (partial->kind == TEXT && !chatroom_utf8_feed(&partial->utf8, part.bytes, part.size)) {
         fail(event, 1007, "text that is not UTF-8");
         return false;
     }
-    if (!reserve(partial, part.size, size_most(partial, limits, part.size))) {
+    if (!reserve(partial, readers, part.size, size_most(partial, limits, part.size))) {
         event->kind = WS_NO_MEMORY;
         return false;
     }
@@ -224,8 +225,8 @@ static void keep_control(struct ws_reader *reader, chatroom_span part)
 }
 
 /* True once the frame is complete. */
-static bool take_payload(struct ws_partial *partial, const struct ws_limits *limits, struct ws_input *input,
-                         struct ws_event *event)
+static bool take_payload(struct ws_partial *partial, struct ws_readers *readers, const struct ws_limits *limits,
+                         struct ws_input *input, struct ws_event *event)
 {
     bool control = (partial->reader->header[0] & 0x0F) >= CLOSE;
     chatroom_span part;
@@ -242,7 +243,7 @@ static bool take_payload(struct ws_partial *partial, const struct ws_limits *lim
         case WS_READ_DATA:
             if (control)
                 keep_control(partial->reader, part);
-            else if (!keep_data(partial, limits, part, event))
+            else if (!keep_data(partial, readers, limits, part, event))
                 return false;
         }
     }
@@ -307,6 +308,7 @@ void ws_assembler_fini(struct ws_assembler *assembler, struct ws_readers *reader
     if (!assembler->partial)
         return;
     ws_reader_give(readers, assembler->partial->reader);
+    readers->unfinished -= assembler->partial->capacity;
     free(assembler->partial->bytes);
     free(assembler->partial);
     assembler->partial = NULL;
@@ -315,6 +317,11 @@ void ws_assembler_fini(struct ws_assembler *assembler, struct ws_readers *reader
 bool ws_assembler_in_message(const struct ws_assembler *assembler)
 {
     return assembler->partial && assembler->partial->kind && !assembler->partial->delivered;
+}
+
+size_t ws_assembler_size(const struct ws_assembler *assembler)
+{
+    return assembler->partial ? assembler->partial->capacity : 0;
 }
 
 bool ws_assembler_busy(const struct ws_assembler *assembler)
@@ -343,6 +350,6 @@ void ws_assembler_next(struct ws_assembler *assembler, struct ws_readers *reader
     if (!begin(assembler, readers))
         ret_event->kind = WS_NO_MEMORY;
     else if (take_header(assembler->partial, limits, input, ret_event) &&
-             take_payload(assembler->partial, limits, input, ret_event))
+             take_payload(assembler->partial, readers, limits, input, ret_event))
         end_frame(assembler->partial, readers, ret_event);
 }

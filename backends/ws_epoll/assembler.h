@@ -54,6 +54,9 @@ bool ws_assembler_busy(const struct ws_assembler *assembler);
 /* True while a message has begun: the frames between its fragments are control frames. */
 bool ws_assembler_in_message(const struct ws_assembler *assembler);
 
+/* Its part of readers->unfinished. */
+size_t ws_assembler_size(const struct ws_assembler *assembler);
+
 void ws_assembler_fini(struct ws_assembler *assembler, struct ws_readers *readers);
 
 /* XORs size octets with the key over and over (RFC 6455, 5.3). */

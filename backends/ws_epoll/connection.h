@@ -163,6 +163,7 @@ struct ws_loop {
     struct ws_limits limits;
     struct ws_origins origins;
     size_t output_bytes;     /* of all of its connections: beyond it the one with the most is reset */
+    size_t input_bytes;      /* of unfinished messages of all of its connections: beyond it the longest goes */
     size_t body_bytes;       /* of bodies that its connections hold: beyond it they are refused */
     size_t held_bytes;       /* so much of that is there */
     struct ws_idles idles;   /* what those hold who wait for their next request */

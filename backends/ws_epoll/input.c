@@ -146,6 +146,25 @@ static void take_postponed(struct ws_loop *loop, struct ws_connection *c)
     free(event);
 }
 
+/* A turn adds no more to one message than the longest has, so that one that goes is enough (P4). */
+static void relieve(struct ws_loop *loop)
+{
+    struct ws_connection *longest = NULL;
+    size_t most = 0;
+
+    for (size_t i = 0; i < loop->timers.count; i++) {
+        struct ws_connection *c = ws_connection_of(loop->timers.heap[i]);
+        size_t size = c->lost ? 0 : ws_assembler_size(&c->in);
+
+        longest = size > most ? c : longest;
+        most = size > most ? size : most;
+    }
+    if (longest && longest->state == WS_OPEN)
+        ws_connection_fail(loop, longest, 1013, chatroom_str("too many long messages at once"));
+    else if (longest)
+        ws_connection_lose(loop, longest, WS_LOST_NETWORK);
+}
+
 /* Acts on the frames in input until it is used up, the connection's turn is over or it takes no more. */
 static void take_frames(struct ws_loop *loop, struct ws_connection *c, struct ws_input *input)
 {
@@ -166,6 +185,8 @@ static void take_frames(struct ws_loop *loop, struct ws_connection *c, struct ws
     }
     if (takes_frames(c))
         note_partial(loop, c, ended);
+    if (loop->readers.unfinished > loop->input_bytes)
+        relieve(loop);
 }
 
 /* ---- octets ------------------------------------------------------------------------------------------------------ */

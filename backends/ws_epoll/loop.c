@@ -10,6 +10,7 @@ void ws_loop_init(struct ws_loop *loop, const struct ws_up *up, const struct cha
     loop->limits = (struct ws_limits){options->message_bytes, options->frame_bytes, options->message_frames};
     loop->origins = (struct ws_origins){options->origins, options->origin_count};
     loop->output_bytes = options->output_bytes / shares;
+    loop->input_bytes = options->input_bytes / shares;
     loop->body_bytes = options->body_bytes / shares;
     loop->epoll = loop->wake_fd = -1;
 }

@@ -47,6 +47,7 @@ static int check_numbers(const struct chatroom_ws_epoll_options *o, struct chatr
         {"connects_burst", o->connects_per_second ? o->connects_burst : 1},
         {"keep_alive_ms", o->keep_alive_ms},
         {"body_bytes", o->body_bytes},
+        {"input_bytes", o->input_bytes},
         {"address_connects_burst", o->address_connects_per_second ? o->address_connects_burst : 1},
     };
 

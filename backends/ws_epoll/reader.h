@@ -44,6 +44,7 @@ struct ws_reader {
 struct ws_readers {
     struct ws_reader *first;
     size_t count;
+    size_t unfinished; /* octets of the buffers of messages that have begun and not ended, of all who read here */
 };
 
 /* NULL: out of memory. */

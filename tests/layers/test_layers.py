@@ -7,6 +7,7 @@ import unittest
 import agw
 import banned
 import hardened
+import faults
 import includes
 import symbols
 
@@ -172,6 +173,42 @@ class Hardened(unittest.TestCase):
             with self.subTest(what):
                 found = self.check(*self.GOOD, *flags)
                 self.assertTrue(any(what in text for text in found), found)
+class Faults(unittest.TestCase):
+    ROWS = {item: '| %s | words | words |' % item for item in faults.ITEMS}
+    TESTS = {item: 'static void %s_words(void **state)\n' % item for item in faults.ITEMS}
+
+    def check(self, rows, tests):
+        with tempfile.TemporaryDirectory() as root:
+            plant(root, {'docs/reliability.md': '\n'.join(rows) + '\n', 'tests/unit/test_a.c': ''.join(tests)})
+            return [complaint[:3] for complaint in faults.check(root)]
+
+    def without(self, item):
+        return [test for name, test in self.TESTS.items() if name != item]
+
+    def with_row(self, item, how):
+        return {**self.ROWS, item: '| %s | words | %s |' % (item, how)}.values()
+
+    def test_whole_list_passes(self):
+        self.assertEqual(self.check(self.ROWS.values(), self.TESTS.values()), [])
+
+    def test_each_kind_of_test_counts(self):
+        for test in ('    def test_F42_words(self):\n', "test('F42-words', program)\n"):
+            with tempfile.TemporaryDirectory() as root:
+                plant(root, {'docs/reliability.md': '\n'.join(self.ROWS.values()) + '\n', 'tests/unit/test_a.c': ''.join(self.without('F42')),
+                             'tests/e2e/test_b.py': test if 'def' in test else '', 'tests/sim/meson.build': test if 'def' not in test else ''})
+                self.assertEqual(faults.check(root), [])
+
+    def test_each_hole_is_noticed(self):
+        self.assertEqual(self.check(self.ROWS.values(), self.without('T07')), ['T07'])
+        self.assertEqual(self.check(self.ROWS.values(), [*self.without('T07'), '/* T07_words */\n']), ['T07'])
+        self.assertEqual(self.check([row for item, row in self.ROWS.items() if item != 'F09'], self.TESTS.values()), ['F09'])
+        self.assertEqual(self.check([*self.ROWS.values(), self.ROWS['F09']], self.TESTS.values()), ['F09'])
+        self.assertEqual(self.check([*self.ROWS.values(), '| F99 | words | words |'], self.TESTS.values()), ['F99'])
+
+    def test_what_is_proved_otherwise_needs_no_test(self):
+        self.assertEqual(self.check(self.with_row('F50', '`./dev sanitize`'), self.without('F50')), [])
+        self.assertEqual(self.check(self.with_row('T22', 'not here: words'), self.without('T22')), [])
+        self.assertEqual(self.check(self.with_row('T22', 'not here: words'), self.TESTS.values()), ['T22'])
 
 
 class Symbols(unittest.TestCase):

@@ -60,6 +60,8 @@ struct chatroom_ws_epoll_options {
     unsigned keep_alive_ms;        /* how long a connection may wait for its next request */
     size_t body_bytes;             /* of bodies that are held at once, of all connections (a thread has its share): beyond
                                       it 503; one that is longer by itself is cut for the core */
+    size_t input_bytes;            /* unfinished messages of all connections (a thread has its share): beyond it the one
+                                      with the longest is closed with 1013 */
 };
 
 #define CHATROOM_WS_EPOLL_OPTIONS                                                                                      \
@@ -69,7 +71,7 @@ struct chatroom_ws_epoll_options {
         .queue_soft_ms = 10000, .handshake_ms = 10000, .message_ms = 10000, .ping_ms = 25000, .pong_ms = 10000,        \
         .close_ms = 1000, .opening_most = 1000, .address_connections = 64, .connects_per_second = 500,                 \
         .connects_burst = 1000, .write_ms = 10000, .output_bytes = 268435456, .address_connects_per_second = 10,       \
-        .address_connects_burst = 50, .keep_alive_ms = 60000, .body_bytes = 16777216                                   \
+        .address_connects_burst = 50, .keep_alive_ms = 60000, .body_bytes = 16777216, .input_bytes = 67108864          \
     }
 
 /* Sets what differs in the cloud service: 32 KiB frames, 10 minutes idle, 2 hours of life, no pings of its own. */

@@ -163,6 +163,33 @@ static void T06_announced_length_takes_no_memory(void **state)
     announce(CAP, true);
 }
 
+/* Within the limit of each, and together more than the server has for it: those with the most are sent away. */
+static void P4_unfinished_messages_of_all_together_are_bounded(void **state)
+{
+    static uint8_t part[CAP];
+    const size_t count = size_of(700, 950), most = 64 * MIB;
+    struct scene scene;
+    struct crowd crowd;
+    size_t closed, peak = 0;
+
+    (void)state;
+    begin(&scene, &crowd, count);
+    for (size_t i = 0; i < count; i++) {
+        crowd_put_frame(&crowd, &crowd.peers[i], 2, part, CAP - 1024);
+        crowd_turn(&crowd, 0);
+        if (i % 100 == 99)
+            peak = scene_growth(&scene) > peak ? scene_growth(&scene) : peak;
+    }
+    CROWD_UNTIL(&crowd, crowd_count_closed(&crowd, 1013) >= count - most / (CAP - 1024), 8); /* in 10 s all would go */
+    peak = scene_growth(&scene) > peak ? scene_growth(&scene) : peak;
+    closed = crowd_count_closed(&crowd, 1013);
+    print_message("%zu unfinished messages: the server grew by %.1f MiB, %zu were sent away\n", count,
+                  (double)peak / MIB, closed);
+    assert_in_range(peak, 0, most + most / 8 + count * 8 * KIB + MIB); /* buffers that grew leave holes */
+    assert_in_range(closed, count - most / (CAP - 1024), count - most / CAP + 1);
+    end(&scene, &crowd);
+}
+
 static void T08_pings_whose_pongs_nobody_reads_are_forgotten(void **state)
 {
     struct scene scene;
@@ -183,6 +210,7 @@ const struct CMUnitTest frames_tests[] = {
     cmocka_unit_test(T05_empty_fragments_end_at_frame_2113_however_many_follow),
     cmocka_unit_test(T05_dribbled_message_ends_in_time),
     cmocka_unit_test(T06_announced_length_takes_no_memory),
+    cmocka_unit_test(P4_unfinished_messages_of_all_together_are_bounded),
     cmocka_unit_test(T08_pings_whose_pongs_nobody_reads_are_forgotten),
 };
 const size_t frames_count = sizeof frames_tests / sizeof *frames_tests;

@@ -18,7 +18,6 @@
 #define A_ROOM       10
 #define EVERY_MS     500
 #define SAMPLES_MOST 100000
-#define FLOOR_MS     200.0
 #define COME_MS      20000
 
 enum place { OUTSIDE, NAMED, INSIDE };
@@ -221,9 +220,9 @@ double regulars_p99(struct regulars *r)
     return p99;
 }
 
-bool regulars_are_well(struct regulars *r, const char *what, double before)
+bool regulars_are_well(struct regulars *r, const char *what, double before, double floor_ms)
 {
-    double p99 = regulars_p99(r), most = before * 2 > FLOOR_MS * patience() ? before * 2 : FLOOR_MS * patience();
+    double p99 = regulars_p99(r), least = floor_ms * patience(), most = before * 2 > least ? before * 2 : least;
 
     print_message("%s: 99 of 100 ordinary messages waited at most %.1f ms, %.1f ms without\n", what, p99, before);
     return p99 <= most;

@@ -24,7 +24,9 @@ double regulars_p99(struct regulars *regulars);
 /* They say nothing until regulars_begin(). */
 void regulars_pause(struct regulars *regulars);
 
+#define FLOOR_MS 200.0
+
 /* Whether that was a wait that others may cause: twice what it was before, or the floor. */
-bool regulars_are_well(struct regulars *regulars, const char *what, double before);
+bool regulars_are_well(struct regulars *regulars, const char *what, double before, double floor_ms);
 
 #endif

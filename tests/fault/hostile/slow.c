@@ -53,7 +53,7 @@ static bool trickled_handshakes(void)
         assert_in_range(lived, 9 * SECOND, 11 * SECOND * patience());
     }
     assert_in_range(peak, 0, 10 * MIB);
-    well = regulars_are_well(scene.regulars, "trickled handshakes", scene.before);
+    well = regulars_are_well(scene.regulars, "trickled handshakes", scene.before, FLOOR_MS);
     crowd_fini(&crowd);
     scene_end(&scene);
     return well;
@@ -97,7 +97,7 @@ static bool unread_answers(void)
                   (double)(now_ns() - began) / 1e9, (double)peak / MIB);
     assert_int_equal(crowd_count_ended(&crowd), count);
     assert_in_range(peak, 0, count * 16 * KIB + 2 * MIB);
-    well = regulars_are_well(scene.regulars, "unread answers", scene.before);
+    well = regulars_are_well(scene.regulars, "unread answers", scene.before, FLOOR_MS);
     crowd_fini(&crowd);
     scene_end(&scene);
     return well;
@@ -278,7 +278,7 @@ static bool non_readers(const struct talk *talk)
     regulars_begin(hall.scene.regulars);
     peak = talk_to_the_deaf(&hall, talk);
     assert_in_range(peak, 0, count * 4 * KIB + 256 * MIB);
-    well = regulars_are_well(hall.scene.regulars, "who do not read", hall.scene.before);
+    well = regulars_are_well(hall.scene.regulars, "who do not read", hall.scene.before, FLOOR_MS);
     CROWD_UNTIL(&hall.talkers, hall.heard[0].last > 0 && hall.heard[0].last == hall.heard[TALKERS - 1].last, 20);
     crowd_turn_for(&hall.talkers, 500);
     assert_int_equal(crowd_count_open(&hall.talkers), TALKERS);
