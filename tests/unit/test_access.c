@@ -278,6 +278,8 @@ static void access__of_a_key_little_is_told(void **state)
     facts.api_key_id = chatroom_str("abcde\xf0\x9d\x84\x9e"
                                     "xyz");
     assert_variable(&facts, "identity.apiKey", "**********xyz");
+    facts.api_key_id = chatroom_str("eight678");
+    assert_variable(&facts, "identity.apiKey", "**********t678");
 }
 
 static void access__a_line_is_cut_between_characters(void **state)

@@ -490,6 +490,27 @@ static void model__counts_and_choices_of_another_shape_are_refused(void **state)
     chatroom_model_free(made("{\"maxLength\":0}"));
 }
 
+static void model__a_long_name_of_a_message_is_cut_between_characters(void **state)
+{
+    chatroom_model *model = made("{\"additionalProperties\":false}");
+
+    (void)state;
+    for (size_t plain = 55; plain <= 65; plain++) {
+        struct chatroom_error error = {CHATROOM_OK, ""};
+        char message[128] = "{\"", name[128];
+
+        memset(name, 'k', plain);
+        strcpy(name + plain, "\xE2\x82\xAC");
+        strcat(strcat(message, name), "\":1}");
+        assert_int_equal(chatroom_model_check(model, chatroom_str(message), &error), CHATROOM_EINVAL);
+        assert_true(chatroom_utf8_valid(chatroom_str(error.text)));
+        assert_null(strchr(error.text, '?'));
+        assert_int_equal(strstr(error.text, "...\"") != NULL, plain + 3 > 64);
+        assert_int_equal(strstr(error.text, name) != NULL, plain + 3 <= 64);
+    }
+    chatroom_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -511,6 +532,7 @@ int main(void)
         cmocka_unit_test(model__the_worst_that_128_kib_can_hold_takes_little_time),
         cmocka_unit_test(model__a_long_name_is_cut_between_characters),
         cmocka_unit_test(model__counts_and_choices_of_another_shape_are_refused),
+        cmocka_unit_test(model__a_long_name_of_a_message_is_cut_between_characters),
     };
 
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
