@@ -1017,6 +1017,25 @@ static void sigv4__the_explanation_of_a_presigned_request_has_its_token(void **s
     assert_non_null(strstr(buffer, "&X-Amz-Security-Token=IQoJb3JpZ2lu"));
 }
 
+/* The memory that the header promises is used to its last byte. */
+static void sigv4__the_longest_authorization_has_1023_characters(void **state)
+{
+    size_t longest = 0, refused = 0;
+
+    (void)state;
+    for (size_t size = 700; size < 1100; size++) {
+        struct made made;
+        int result = sign_as(&made, large(2, 0, size), "execute-api", "");
+
+        assert_true(result == CHATROOM_OK || result == CHATROOM_ETOOBIG);
+        assert_true(result == CHATROOM_ETOOBIG || refused == 0);
+        refused += result == CHATROOM_ETOOBIG;
+        longest = result == CHATROOM_OK ? strlen(made.authorization) : longest;
+    }
+    assert_true(refused > 0);
+    assert_int_equal(longest, CHATROOM_SIGV4_AUTHORIZATION_MOST - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1061,6 +1080,7 @@ int main(void)
         cmocka_unit_test(sigv4__an_empty_secret_signs_and_verifies),
         cmocka_unit_test(sigv4__characters_beside_the_alphabets_do_not_sign),
         cmocka_unit_test(sigv4__the_explanation_of_a_presigned_request_has_its_token),
+        cmocka_unit_test(sigv4__the_longest_authorization_has_1023_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
