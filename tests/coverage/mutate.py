@@ -229,7 +229,7 @@ def main():
     parser.add_argument('--only', metavar='PATTERN', default='*')
     parser.add_argument('--all', action='store_true', help='each mutant there is')
     options = parser.parse_args()
-    root, end = pathlib.Path(__file__).resolve().parents[2], time.monotonic() + options.seconds
+    root = pathlib.Path(__file__).resolve().parents[2]
     builder = Builder(options.build.resolve())
     patterns = [p for group in MUTATED for p in GROUPS[group][2]]
     paths = [p for p in sorted(builder.commands) if p.endswith('.c') and fnmatch.fnmatch(p, options.only) and
@@ -237,7 +237,7 @@ def main():
     check_tests(builder, root, paths)
     every = [mutant for path in paths for mutant in mutants_of(path, (root / path).read_text())]
     chosen = every if options.all else random.Random(options.seed).sample(every, min(options.count, len(every)))
-    originals = {}
+    originals, end = {}, time.monotonic() + options.seconds
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         asked = pool.map(lambda m: (m, ask(builder, root, m, originals)) if time.monotonic() < end else None, chosen)
         results = [result for result in asked if result]
