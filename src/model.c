@@ -4,8 +4,6 @@
 #include "memory.h"
 #include "number.h"
 
-enum { NAME_SHOWN = 64 }; /* bytes of a name in a sentence */
-
 /* A schema that is being read: what was understood of it goes to the ends of three lists. */
 struct chatroom_model {
     struct chatroom_alloc alloc;
@@ -42,7 +40,7 @@ static int refuse(struct reader *r, const struct cr_place *place, const char *wh
 
 static int refuse_name(struct reader *r, const struct cr_place *place, const char *what, chatroom_span name)
 {
-    chatroom_span front = cr_character_front(name, NAME_SHOWN);
+    chatroom_span front = cr_character_front(name, CR_NAME_SHOWN);
     struct cr_sentence sentence = {0};
 
     cr_sentence_add(&sentence, what);

@@ -68,12 +68,13 @@ static bool fail_number(const struct check *c, const struct cr_place *place, con
 
 static bool fail_name(const struct check *c, const struct cr_place *place, const char *what, chatroom_span name)
 {
+    chatroom_span front = cr_character_front(name, CR_NAME_SHOWN);
     struct cr_sentence sentence = {0};
 
     cr_sentence_add(&sentence, what);
     cr_sentence_add(&sentence, " \"");
-    cr_sentence_quote(&sentence, name.size <= 64 ? name : chatroom_bytes(name.bytes, 64));
-    cr_sentence_add(&sentence, name.size <= 64 ? "\"" : "...\"");
+    cr_sentence_quote(&sentence, front);
+    cr_sentence_add(&sentence, front.size < name.size ? "...\"" : "\"");
     return fail_with(c, place, &sentence);
 }
 

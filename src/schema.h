@@ -21,7 +21,8 @@ enum cr_type {
 extern const char *const cr_type_words[];
 #define CR_TYPES 7
 
-#define CR_NAME_MOST 512 /* bytes of a member's name in a schema */
+#define CR_NAME_MOST  512 /* bytes of a member's name in a schema */
+#define CR_NAME_SHOWN 64  /* bytes of it in a sentence */
 
 #define CR_ANYTHING UINT32_MAX       /* instead of the number of a schema */
 #define CR_NOTHING  (UINT32_MAX - 1) /* the same: no value will do */

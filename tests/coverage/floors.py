@@ -17,8 +17,8 @@ GROUPS = {
         'src/base64.c', 'src/loose.c', 'src/clf.c', 'src/event.c', 'src/event_maps.c', 'src/event_result.c', 'src/frame.c', 'src/id.c',
         'src/record.c', 'src/facts.c', 'src/ticket.c', 'backends/lmdb/record.*']),
     'core': (95, False, ['src/*', 'include/*']),
-    'backends': (80, False, ['backends/*']),
-    'server': (75, False, ['examples/chatroomd/*']),
+    'backends': (85, False, ['backends/*']),
+    'server': (76, False, ['examples/chatroomd/*']),
 }
 
 # Branches that are not counted, by what their line holds: inside the macros of uthash, which it tests itself; and those

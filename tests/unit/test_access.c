@@ -278,6 +278,8 @@ static void access__of_a_key_little_is_told(void **state)
     facts.api_key_id = chatroom_str("abcde\xf0\x9d\x84\x9e"
                                     "xyz");
     assert_variable(&facts, "identity.apiKey", "**********xyz");
+    facts.api_key_id = chatroom_str("eight678");
+    assert_variable(&facts, "identity.apiKey", "**********t678");
 }
 
 static void access__a_line_is_cut_between_characters(void **state)
@@ -408,6 +410,22 @@ static void access__a_name_that_is_like_anothers_is_none(void **state)
     }
 }
 
+static void access__octets_that_are_no_text_are_replaced_and_the_rest_stays(void **state)
+{
+    static const char *const rows[][2] = {{"a\xffz", "a\\ufffdz"},
+                                          {"\xff", "\\ufffd"},
+                                          {"a\xc3", "a\\ufffd"},
+                                          {"\xff\"\xff\xc3\xa4\n", "\\ufffd\\\"\\ufffd\xc3\xa4\\n"}};
+    struct chatroom_request_info info = a_message();
+    struct cr_access_facts facts = cr_access_facts(&info);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        info.user_agent = chatroom_str(rows[i][0]);
+        assert_variable(&facts, "identity.userAgent", rows[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +443,7 @@ int main(void)
         cmocka_unit_test(access__without_memory_nothing_is_left_behind),
         cmocka_unit_test(access__a_name_ends_at_what_is_no_letter_digit_or_underscore),
         cmocka_unit_test(access__a_name_that_is_like_anothers_is_none),
+        cmocka_unit_test(access__octets_that_are_no_text_are_replaced_and_the_rest_stays),
     };
 
     return cmocka_run_group_tests_name("access", tests, NULL, NULL);

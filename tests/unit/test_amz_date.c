@@ -94,6 +94,9 @@ static void amz_date__the_form_of_http_is_read(void **state)
         "Sun, 30 aug 2015 12:36:00 GMT",
         "Sun, 30 Xyz 2015 12:36:00 GMT",
         "Sun, 30 Aug 2015 12:36:00 -0100",
+        "Sun, 30 Aug 2015 12:36:00 -0001",
+        "Sun, 30 Aug 2015 12:36:00 +0000",
+        "Sun, 30 Aug 2015 12:36:00  0000",
         "Sun, 30 Aug 2015 12:36:00",
         " GMT",
         " -0000",
@@ -113,13 +116,28 @@ static void amz_date__the_form_of_http_is_read(void **state)
         assert_false(cr_http_date_parse(chatroom_str(wrong[i]), &ms));
 }
 
+static void amz_date__months_have_their_lengths(void **state)
+{
+    static const unsigned lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    char text[32];
+    int64_t ms;
+
+    (void)state;
+    for (unsigned month = 0; month <= 13; month++)
+        for (unsigned day = 0; day <= 32; day++) {
+            bool good = month >= 1 && month <= 12 && day >= 1 && day <= lengths[month - 1];
+
+            snprintf(text, sizeof text, "2015%02u%02uT235959Z", month, day);
+            assert_int_equal(cr_amz_date_parse(chatroom_str(text), &ms), good);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(amz_date__days_are_those_of_libc),
-        cmocka_unit_test(amz_date__other_years_have_no_text),
-        cmocka_unit_test(amz_date__what_is_no_date_is_refused),
-        cmocka_unit_test(amz_date__the_form_of_http_is_read),
+        cmocka_unit_test(amz_date__days_are_those_of_libc),     cmocka_unit_test(amz_date__other_years_have_no_text),
+        cmocka_unit_test(amz_date__what_is_no_date_is_refused), cmocka_unit_test(amz_date__the_form_of_http_is_read),
+        cmocka_unit_test(amz_date__months_have_their_lengths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,85 @@ static void bounds__F20_a_first_message_whose_nth_allocation_fails_is_heard_or_e
     assert_in_range(n, 3, 40);
 }
 
+static void bounds__an_empty_message_waits_like_any_other(void **state)
+{
+    struct act act = {.defer = true}, then = {.reply = "hi"};
+    struct gate g;
+
+    (void)state;
+    gate_prepare(&g);
+    begin(&g, &act);
+    size_t ann = gate_connected(&g);
+    gate_says(&g, ann, "{}");
+    wire_send_kind(g.wire, ann, CHATROOM_TEXT_MESSAGE, chatroom_bytes(NULL, 0));
+    gate_step(&g);
+    assert_int_equal(act.calls, 1);
+    act.resumed = &then;
+    gate_resume(&act);
+    gate_step(&g);
+    assert_int_equal(act.calls, 2);
+    assert_string_equal(act.body, "");
+    gate_resume(&act);
+    gate_step(&g);
+    gate_hears(&g, ann, "hi", NULL);
+    gate_hears(&g, ann, "hi", NULL);
+    gate_end(&g);
+}
+
+/* Those of others are all in use, so that a message, or its refusal, needs memory of its own. */
+static void bounds__F20_a_message_that_finds_nothing_spare_is_heard_or_ends_its_connection(void **state)
+{
+    (void)state;
+    for (int refused = 0; refused < 2; refused++)
+        for (uint64_t n = 1, failed = 1; failed > 0; n++) {
+            struct act act = {.defer = true}, deferred[12];
+            struct gate g;
+
+            gate_prepare(&g);
+            g.config.limits.held_bytes = refused ? 24 : 10000;
+            begin(&g, &act);
+            size_t ann = gate_connected(&g);
+            for (int i = 0; i < 12; i++) {
+                gate_says(&g, gate_connected(&g), "{}");
+                deferred[i] = act;
+            }
+            failed = g.heap.failed;
+            heap_fail(&g.heap, n, UINT64_MAX);
+            gate_says(&g, ann, "{}");
+            heap_heal(&g.heap);
+            failed = g.heap.failed - failed;
+            gate_step(&g);
+            assert_true(failed == 0 || n > 1 || wire_close_code(g.wire, ann) == 1013);
+            assert_int_equal(act.calls, 12 + (failed == 0 && !refused));
+            if (act.calls == 13)
+                gate_resume(&act);
+            for (int i = 0; i < 12; i++)
+                gate_resume(&deferred[i]);
+            gate_step(&g);
+            assert_int_equal(chatroom_connection_count(g.c), wire_close_code(g.wire, ann) ? 12 : 13);
+            gate_end(&g);
+        }
+}
+
+static void bounds__a_host_too_long_to_be_kept_is_none(void **state)
+{
+    static char host[300];
+    struct act act = {0};
+    struct gate g;
+
+    (void)state;
+    memset(host, 'h', sizeof host);
+    gate_prepare(&g);
+    begin(&g, &act);
+    for (size_t size = 261; size <= 262; size++) {
+        const struct chatroom_header header = {chatroom_str("Host"), chatroom_bytes(host, size)};
+
+        gate_says(&g, gate_connect_as(&g, "/dev", &header, 1), "{}");
+        assert_int_equal(strlen(act.domain), size > 261 ? 0 : size);
+    }
+    gate_end(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +294,9 @@ int main(void)
         cmocka_unit_test(bounds__a_message_of_the_greatest_size_is_heard_and_one_byte_more_ends_it),
         cmocka_unit_test(bounds__bytes_have_a_rate_of_their_own),
         cmocka_unit_test(bounds__F20_a_first_message_whose_nth_allocation_fails_is_heard_or_ends_its_connection),
+        cmocka_unit_test(bounds__an_empty_message_waits_like_any_other),
+        cmocka_unit_test(bounds__F20_a_message_that_finds_nothing_spare_is_heard_or_ends_its_connection),
+        cmocka_unit_test(bounds__a_host_too_long_to_be_kept_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

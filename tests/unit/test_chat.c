@@ -554,6 +554,7 @@ static void chat__history_pages(void **state)
     expect_seqs(&f, ann, ",\"before\":7,\"limit\":3", "4,5,6+");
     expect_seqs(&f, ann, ",\"before\":4,\"limit\":3", "1,2,3");
     expect_seqs(&f, ann, ",\"before\":1", "");
+    expect_seqs(&f, ann, ",\"before\":7,\"after\":3,\"limit\":2", "5,6+"); /* after is not asked */
     expect_seqs(&f, ann, ",\"before\":1000,\"limit\":2", "8,9+");
     expect_seqs(&f, ann, ",\"after\":0,\"limit\":3", "1,2,3+");
     expect_seqs(&f, ann, ",\"after\":6,\"limit\":3", "7,8,9");
@@ -906,6 +907,8 @@ static void chat__ids_are_short(void **state)
     memset(id, 'i', 64);
     id[64] = '\0';
     snprintf(text, sizeof text, "{\"action\":\"dispatch\",\"value\":\"x\",\"id\":\"%si\"}", id);
+    refused(&f, ann, text, "wrong_type");
+    snprintf(text, sizeof text, "{\"action\":\"dispatch\",\"value\":\"x\",\"id\":\"%s%s%s%s\"}", id, id, id, id);
     refused(&f, ann, text, "wrong_type");
     snprintf(text, sizeof text, "{\"action\":\"dispatch\",\"value\":\"x\",\"id\":\"%s\"}", id);
     send_text(&f, ann, text);

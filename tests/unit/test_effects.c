@@ -267,6 +267,131 @@ static void effects__F20_a_call_whose_nth_allocation_fails_says_so_and_has_done_
     }
 }
 
+/* The call itself finds memory; what comes after it, on the way to the store and to clients, does not. */
+static int call_and_starve(chatroom_request *request, void *arg)
+{
+    struct failing *failing = arg;
+    struct heap *heap = &failing->f->g.heap;
+    int result = failing->call(request, failing->f);
+
+    heap_fail(heap, 1, UINT64_MAX);
+    while (chatroom_request_memory(request, 1))
+        ;
+    failing->result = result;
+    heap_fail(heap, failing->n, UINT64_MAX);
+    return result;
+}
+
+static void effects__F20_what_cannot_be_carried_out_is_told_or_ends_the_connection_and_others_go_on(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(calls); i++)
+        for (uint64_t n = 1, failed = 1; failed > 0; n++) {
+            struct failing failing = {.call = calls[i], .n = n};
+            struct fixture f;
+            size_t cid;
+
+            begin(&f);
+            failing.f = &f;
+            cid = gate_connected(&f.g);
+            failed = f.g.heap.failed;
+            f.body = call_and_starve;
+            f.arg = &failing;
+            gate_says(&f.g, f.ann, "{\"action\":\"do\",\"escaped\":\"\\u0061\"}");
+            failed = f.g.heap.failed - failed;
+            heap_heal(&f.g.heap);
+            assert_int_equal(failing.result, CHATROOM_OK);
+            failed -= failed > 0; /* that of the exhausted request */
+            gate_pass(&f.g, 2000);
+            wire_drain(f.g.wire, cid);
+            f.body = do_reply;
+            f.arg = &f;
+            gate_says(&f.g, cid, "{\"action\":\"do\"}");
+            gate_hears(&f.g, cid, "hi", NULL);
+            gate_end(&f.g);
+        }
+}
+
+/* A payload and texts that take more than a piece of the request's memory each. */
+static char large[20000];
+
+static int do_publish_much(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    return chatroom_request_publish(request, text("den"), chatroom_bytes(large, 9000), chatroom_bytes("once", 4));
+}
+
+static void effects__F20_a_large_entry_whose_nth_allocation_fails_is_not_published(void **state)
+{
+    struct failing failing = {.call = do_publish_much, .result = CHATROOM_ENOMEM};
+
+    (void)state;
+    memset(large, ' ', sizeof large);
+    large[0] = '1';
+    for (failing.n = 1; failing.result == CHATROOM_ENOMEM; failing.n++) {
+        struct fixture f;
+
+        begin(&f);
+        failing.f = &f;
+        run(&f, call_without_memory, &failing);
+        assert_int_equal(wire_queued(f.g.wire, f.ann), failing.result == CHATROOM_OK);
+        gate_end(&f.g);
+    }
+    assert_int_equal(failing.result, CHATROOM_OK);
+    assert_true(failing.n > 3);
+}
+
+static int offers(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    assert_int_equal(chatroom_request_subprotocol(request, text("a b")), CHATROOM_EINVAL);
+    return chatroom_request_subprotocol(request, text("chat.v2"));
+}
+
+static void effects__an_offered_subprotocol_is_found_whatever_stands_around_it(void **state)
+{
+    static const struct {
+        const char *list;
+        bool offered;
+    } rows[] = {{"chat.v2", true},  {" \tchat.v2\t ", true}, {"a,chat.v2", true}, {"a ,\tchat.v2 ,b", true},
+                {"chat.v2,", true}, {"chat.v2x", false},     {"chat.v", false},   {"chat.v2 x", false},
+                {"", false},        {" ,\t, ", false}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct chatroom_header header = {text("SEC-WebSocket-Protocol"), text(rows[i].list)};
+        struct fixture f;
+        size_t client;
+
+        begin(&f);
+        f.at_start = offers;
+        client = gate_connect_as(&f.g, "/dev", &header, 1);
+        assert_int_equal(wire_status(f.g.wire, client), 101);
+        assert_string_equal(wire_subprotocol(f.g.wire, client), "chat.v2");
+        assert_int_equal(gate_logged(&f.g, "subprotocol_not_offered", "chat.v2"), !rows[i].offered);
+        gate_end(&f.g);
+    }
+}
+
+static int sees_its_rooms(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    assert_true(chatroom_span_equal(chatroom_request_session_room(request, 0), text("den")));
+    assert_null(chatroom_request_session_room(request, 1).bytes);
+    assert_null(chatroom_request_session_room(request, 7).bytes);
+    return CHATROOM_OK;
+}
+
+static void effects__beyond_the_last_room_of_a_session_there_is_none(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    run(&f, sees_its_rooms, NULL);
+    gate_end(&f.g);
+}
+
 static int do_authorize(chatroom_request *request, void *arg)
 {
     (void)arg;
@@ -602,6 +727,10 @@ int main(void)
         cmocka_unit_test(effects__F20_a_call_whose_nth_allocation_fails_says_so_and_has_done_nothing),
         cmocka_unit_test(effects__F20_a_call_on_connect_whose_nth_allocation_fails_says_so_and_the_next_does_it),
         cmocka_unit_test(effects__F20_who_comes_while_its_head_cannot_be_kept_is_refused),
+        cmocka_unit_test(effects__F20_what_cannot_be_carried_out_is_told_or_ends_the_connection_and_others_go_on),
+        cmocka_unit_test(effects__F20_a_large_entry_whose_nth_allocation_fails_is_not_published),
+        cmocka_unit_test(effects__an_offered_subprotocol_is_found_whatever_stands_around_it),
+        cmocka_unit_test(effects__beyond_the_last_room_of_a_session_there_is_none),
         cmocka_unit_test(effects__texts_and_names_of_another_kind_are_refused),
         cmocka_unit_test(effects__a_close_has_a_code_that_may_be_sent_and_a_short_reason),
         cmocka_unit_test(effects__an_entry_is_json_of_a_size_with_a_short_id),

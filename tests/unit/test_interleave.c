@@ -24,13 +24,15 @@ struct slow {
     size_t count;
     bool holds;
     int refuses, fails; /* what submit() and read() return; what tickets complete with, unless OK */
+    int (*found)(chatroom_store_port *port); /* what it finds when it is opened, besides nothing */
 };
 
 static int slow_open(void *self, chatroom_store_port *port, struct chatroom_error *error)
 {
     const struct slow *slow = self;
+    int result = slow->inner.ops->open(slow->inner.self, port, error);
 
-    return slow->inner.ops->open(slow->inner.self, port, error);
+    return result == CHATROOM_OK && slow->found ? slow->found(port) : result;
 }
 
 static void pass_on(const struct slow *slow, struct chatroom_ticket *ticket, bool read)
@@ -287,22 +289,31 @@ static void interleave__who_is_to_join_a_room_that_cannot_be_made_is_in_none(voi
     gate_end(&f.g);
 }
 
+/* Bob's page waits for its turn, and the room ends before that. */
 static void interleave__whose_room_ends_while_its_page_is_read_is_told_that_there_is_none(void **state)
 {
     struct fixture f;
+    size_t cid;
 
     (void)state;
-    begin(&f);
+    prepare(&f);
+    f.g.config.limits.recent_bytes = 0; /* nothing is remembered */
+    f.g.config.limits.history_pages = 1;
+    go(&f);
+    cid = gate_connected(&f.g);
     does(&f, f.ann, "join");
     says(&f, f.ann, "publish");
     wire_drain(f.g.wire, f.ann);
     f.slow.holds = true;
-    says(&f, f.ann, "enter"); /* is in it already: a page */
-    says(&f, f.bob, "delete");
-    let(&f, f.slow.count);
-    let(&f, f.slow.count);
-    hears(&f, f.bob, "done");
-    assert_int_equal(wire_queued(f.g.wire, f.ann), 1);
+    says(&f, f.ann, "page");
+    says(&f, f.bob, "page");
+    says(&f, cid, "delete");
+    while (f.slow.count > 0)
+        let(&f, 1);
+    hears(&f, f.ann, "page 1");
+    hears(&f, cid, "done");
+    assert_int_equal(wire_queued(f.g.wire, f.bob), 1);
+    assert_null(strstr(wire_take(f.g.wire, f.bob), "page"));
     assert_int_equal(chatroom_room_count(f.g.c), 0);
     gate_end(&f.g);
 }
@@ -491,6 +502,284 @@ static void wake__the_transport_is_woken_by_all_that_comes_from_elsewhere(void *
     gate_end(&f.g);
 }
 
+static void wake__a_transport_that_looks_by_itself_need_not_be(void **state)
+{
+    static struct chatroom_transport_ops ops;
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    ops = *f.g.config.transport.ops;
+    ops.wake = NULL;
+    f.g.config.transport.ops = &ops;
+    go(&f);
+    assert_int_equal(chatroom_post(f.g.c, wire_id(f.g.wire, f.ann), chatroom_str("x"), hear_nothing, NULL),
+                     CHATROOM_OK);
+    gate_step(&f.g);
+    hears(&f, f.ann, "x");
+    assert_int_equal(woken, 0);
+    gate_end(&f.g);
+}
+
+/* ---- rooms that are not there yet -------------------------------------------------------------------------------- */
+
+static void interleave__a_room_that_is_still_being_made_has_no_page_yet(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    f.slow.holds = true;
+    says(&f, f.ann, "create");
+    says(&f, f.bob, "page");
+    while (f.slow.count > 0)
+        let(&f, 1);
+    hears(&f, f.ann, "done");
+    assert_int_equal(wire_queued(f.g.wire, f.bob), 1);
+    assert_null(strstr(wire_take(f.g.wire, f.bob), "page"));
+    f.slow.holds = false;
+    says(&f, f.bob, "page");
+    hears(&f, f.bob, "page 0");
+    gate_end(&f.g);
+}
+
+/* ---- groups ------------------------------------------------------------------------------------------------------ */
+
+static int no_group(void *self, void **ret_group)
+{
+    (void)self;
+    (void)ret_group;
+    return CHATROOM_ENOMEM;
+}
+
+static void groups__who_cannot_be_told_what_all_are_told_is_asked_to_come_again(void **state)
+{
+    static struct chatroom_transport_ops ops;
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    ops = *f.g.config.transport.ops;
+    ops.group_new = no_group;
+    f.g.config.transport.ops = &ops;
+    gate_new(&f.g);
+    assert_int_equal(chatroom_route(f.g.c, "everyone", everyone, NULL), CHATROOM_OK);
+    gate_start(&f.g);
+    f.ann = wire_connect(f.g.wire, "/dev");
+    gate_step(&f.g);
+    assert_int_equal(wire_close_code(f.g.wire, f.ann), 1013);
+    gate_end(&f.g);
+}
+
+static void groups__without_them_everyone_is_told_one_by_one(void **state)
+{
+    static struct chatroom_transport_ops ops;
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    ops = *f.g.config.transport.ops;
+    ops.group_new = NULL;
+    ops.group_add = NULL;
+    ops.group_remove = NULL;
+    ops.group_send = NULL;
+    ops.group_free = NULL;
+    f.g.config.transport.ops = &ops;
+    gate_new(&f.g);
+    assert_int_equal(chatroom_route(f.g.c, "everyone", everyone, NULL), CHATROOM_OK);
+    gate_route(&f.g, "$connect", &(struct act){.defer = true});
+    gate_start(&f.g);
+    gate_end(&f.g);
+    prepare(&f);
+    f.g.config.transport.ops = &ops;
+    go(&f);
+    says(&f, f.ann, "everyone");
+    hears(&f, f.ann, "all");
+    hears(&f, f.bob, "all");
+    gate_end(&f.g);
+}
+
+/* ---- sessions that end while the store is full ------------------------------------------------------------------- */
+
+static int ends_with_a_write(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    return chatroom_request_create_room(request, chatroom_str("last words"));
+}
+
+static void interleave__an_end_waits_for_a_store_that_has_too_much_to_do(void **state)
+{
+    static const int results[] = {CHATROOM_EAGAIN, CHATROOM_ENOMEM};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct fixture f;
+
+        prepare(&f);
+        gate_new(&f.g);
+        assert_int_equal(chatroom_route(f.g.c, "$disconnect", ends_with_a_write, NULL), CHATROOM_OK);
+        gate_start(&f.g);
+        f.ann = gate_connected(&f.g);
+        f.slow.refuses = results[i / 2];
+        wire_close(f.g.wire, f.ann, 1000);
+        for (int j = 0; j < 3; j++)
+            gate_pass(&f.g, 100);
+        assert_int_equal(chatroom_room_exists(f.g.c, chatroom_str("last words")), true); /* it is expected */
+        f.slow.refuses = i % 2 ? CHATROOM_EIO : CHATROOM_OK; /* it goes on, or breaks meanwhile */
+        for (int j = 0; j < 3; j++)
+            gate_pass(&f.g, 100);
+        assert_int_equal(chatroom_connection_count(f.g.c), 0);
+        assert_int_equal(chatroom_room_count(f.g.c), i % 2 ? 0 : 1);
+        f.slow.refuses = CHATROOM_OK;
+        gate_end(&f.g);
+    }
+}
+
+/* ---- what a store finds ------------------------------------------------------------------------------------------ */
+
+/* version, time in milliseconds, address, agent, name, rooms: of the first form */
+#define SESSION "\1\x10\x20\0\0\0\0\0\0\t\0\0\000192.0.2.9\2\0\0\0ua\3\0\0\0ann\3\0\0\0den\4\0\0\0none"
+#define ROOM    "\1\x10\x20\0\0\0\0\0\0"
+
+static int find(chatroom_store_port *port, const char *id, chatroom_span record)
+{
+    int result = chatroom_store_found_room(port, room, chatroom_bytes(ROOM, sizeof ROOM - 1), 1, 0);
+
+    return result == CHATROOM_OK ? chatroom_store_found_session(port, chatroom_str(id), record) : result;
+}
+
+static int found_well(chatroom_store_port *port)
+{
+    return find(port, "AAAAAAAAAAAAAAA=", chatroom_bytes(SESSION, sizeof SESSION - 1));
+}
+
+static int found_bad_room(chatroom_store_port *port)
+{
+    return chatroom_store_found_room(port, room, chatroom_str("\1"), 1, 0);
+}
+
+static int found_bad_id(chatroom_store_port *port)
+{
+    return find(port, "AAAA", chatroom_bytes(SESSION, sizeof SESSION - 1));
+}
+
+static int found_bad_session(chatroom_store_port *port)
+{
+    return find(port, "AAAAAAAAAAAAAAA=", chatroom_str("\1"));
+}
+
+static int found_long_name(chatroom_store_port *port)
+{
+    static char record[9 + 4 + 4 + 4 + CHATROOM_KEY_MAX + 1] = "\1";
+
+    record[9 + 4 + 4] = (char)((CHATROOM_KEY_MAX + 1) & 0xff);
+    record[9 + 4 + 4 + 1] = (CHATROOM_KEY_MAX + 1) >> 8;
+    return find(port, "AAAAAAAAAAAAAAA=", chatroom_bytes(record, sizeof record));
+}
+
+static void found__what_is_no_record_of_ours_lets_no_instance_start(void **state)
+{
+    static int (*const bad[])(chatroom_store_port *) = {found_bad_room, found_bad_id, found_bad_session,
+                                                        found_long_name};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct chatroom_error error = {0, ""};
+        struct fixture f;
+
+        prepare(&f);
+        f.slow.found = bad[i];
+        gate_new(&f.g);
+        assert_int_equal(chatroom_start(f.g.c, f.g.now, &error), CHATROOM_EFORMAT);
+        assert_int_equal(error.code, CHATROOM_EFORMAT);
+        assert_true(error.text[0] != '\0');
+        gate_end(&f.g);
+    }
+}
+
+static void found__F20_whose_nth_allocation_fails_starts_or_leaves_nothing(void **state)
+{
+    struct act disconnect = {0};
+    int result = CHATROOM_ENOMEM;
+    uint64_t n;
+
+    (void)state;
+    for (n = 1; result != CHATROOM_OK; n++) {
+        struct fixture f;
+
+        prepare(&f);
+        f.slow.found = found_well;
+        gate_new(&f.g);
+        gate_route(&f.g, "$disconnect", &disconnect);
+        heap_fail(&f.g.heap, n, 1);
+        result = chatroom_start(f.g.c, f.g.now, NULL);
+        heap_heal(&f.g.heap);
+        assert_true(result == CHATROOM_OK || result == CHATROOM_ENOMEM);
+        if (result == CHATROOM_OK) {
+            assert_int_equal(chatroom_room_members(f.g.c, room), 1);
+            gate_step(&f.g);
+            assert_int_equal(disconnect.calls, 1);
+            assert_int_equal(disconnect.rooms, 1);
+            assert_int_equal(chatroom_connection_count(f.g.c), 0);
+        }
+        gate_end(&f.g);
+    }
+    assert_in_range(n, 6, 30);
+}
+
+/* ---- misuse ------------------------------------------------------------------------------------------------------ */
+
+static void misuse__before_the_start_and_after_it_is_answered(void **state)
+{
+    const struct chatroom_management_options management = CHATROOM_MANAGEMENT_OPTIONS;
+    struct chatroom_error error;
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    gate_new(&f.g);
+    assert_int_equal(chatroom_step(f.g.c, f.g.now), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_fd(f.g.c), -1);
+    assert_int_equal(chatroom_deadline(f.g.c), 0);
+    chatroom_stop(f.g.c); /* what does not run need not stop */
+    assert_false(chatroom_stopped(f.g.c));
+    assert_int_equal(chatroom_route(NULL, "a", create, NULL), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_route(f.g.c, NULL, create, NULL), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_route(f.g.c, "a", NULL, NULL), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_authorizer(NULL, create, NULL, 0), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_authorizer(f.g.c, NULL, NULL, 0), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_manage(NULL, &management), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_manage(f.g.c, NULL), CHATROOM_EINVAL);
+    gate_start(&f.g);
+    assert_int_equal(chatroom_start(f.g.c, f.g.now, &error), CHATROOM_EINVAL);
+    assert_non_null(strstr(error.text, "started before"));
+    assert_int_equal(chatroom_authorizer(f.g.c, create, NULL, 0), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_manage(f.g.c, &management), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_route(f.g.c, "a", create, NULL), CHATROOM_EINVAL);
+    chatroom_stop(f.g.c);
+    chatroom_stop(f.g.c);
+    gate_end(&f.g);
+}
+
+static void misuse__what_is_asked_from_elsewhere_is_checked_at_once(void **state)
+{
+    static char long_name[CHATROOM_KEY_MAX + 1];
+    const chatroom_span json = chatroom_str("1");
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    memset(long_name, 'n', sizeof long_name);
+    assert_int_equal(chatroom_post(f.g.c, wire_id(f.g.wire, f.ann), chatroom_str("\xff"), NULL, NULL), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_publish(f.g.c, room, chatroom_str("\xff"), json, NULL, NULL), CHATROOM_EINVAL);
+    assert_int_equal(chatroom_publish(f.g.c, room, chatroom_bytes(long_name, sizeof long_name), json, NULL, NULL),
+                     CHATROOM_EINVAL);
+    assert_int_equal(chatroom_publish(f.g.c, room, chatroom_str("a"), chatroom_str("["), NULL, NULL), CHATROOM_EJSON);
+    gate_step(&f.g);
+    gate_hears_nothing(&f.g, f.ann);
+    gate_end(&f.g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -504,6 +793,15 @@ int main(void)
         cmocka_unit_test(interleave__a_queue_that_is_full_is_tried_again),
         cmocka_unit_test(interleave__a_page_that_cannot_be_read_is_told_to_who_asks_and_not_to_who_enters),
         cmocka_unit_test(wake__the_transport_is_woken_by_all_that_comes_from_elsewhere),
+        cmocka_unit_test(wake__a_transport_that_looks_by_itself_need_not_be),
+        cmocka_unit_test(interleave__a_room_that_is_still_being_made_has_no_page_yet),
+        cmocka_unit_test(groups__who_cannot_be_told_what_all_are_told_is_asked_to_come_again),
+        cmocka_unit_test(groups__without_them_everyone_is_told_one_by_one),
+        cmocka_unit_test(interleave__an_end_waits_for_a_store_that_has_too_much_to_do),
+        cmocka_unit_test(found__what_is_no_record_of_ours_lets_no_instance_start),
+        cmocka_unit_test(found__F20_whose_nth_allocation_fails_starts_or_leaves_nothing),
+        cmocka_unit_test(misuse__before_the_start_and_after_it_is_answered),
+        cmocka_unit_test(misuse__what_is_asked_from_elsewhere_is_checked_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,7 +157,7 @@ static void json__invalid_texts_are_refused(void **state)
 
 static void json__bad_utf8_and_nul_are_refused(void **state)
 {
-    static const char *const inside[] = {"\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"};
+    static const char *const inside[] = {"\x80", "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"};
     size_t count;
 
     (void)state;
@@ -497,6 +497,25 @@ static void json__what_is_no_string_is_not_decoded(void **state)
     }
 }
 
+static void json__what_needs_no_escape_has_none(void **state)
+{
+    (void)state;
+    for (int octet = 0; octet < 0x80; octet++) {
+        char buffer[16], text = (char)octet;
+        struct chatroom_json json = chatroom_json_on(buffer, sizeof buffer);
+        size_t expected = octet < 0x20 && !strchr("\n\r\t", octet) ? 6
+                          : octet < 0x20                           ? 2
+                          : octet == '"' || octet == '\\'          ? 2
+                                                                   : 1;
+
+        if (octet == 0)
+            expected = 6;
+        chatroom_json_escaped(&json, chatroom_bytes(&text, 1));
+        assert_int_equal(json.size, expected);
+        assert_true(expected > 1 || buffer[0] == text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -520,6 +539,7 @@ int main(void)
         cmocka_unit_test(json__the_outermost_value_is_found_without_a_scan),
         cmocka_unit_test(json__a_decoded_string_is_written_as_it_reads),
         cmocka_unit_test(json__what_is_no_string_is_not_decoded),
+        cmocka_unit_test(json__what_needs_no_escape_has_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,6 +258,15 @@ static void say(struct fixture *f, size_t client, const char *action, const char
         fail_msg("%s %s: not \"%s\"", action, value, code);
 }
 
+static void tell(struct fixture *f, size_t client, const char *text, const char *code)
+{
+    wire_drain(f->wire, client);
+    wire_send(f->wire, client, text);
+    run(f);
+    if (!was_told(f, client, code))
+        fail_msg("%s: not \"%s\"", text, code);
+}
+
 static size_t user(struct fixture *f, const char *name)
 {
     size_t client = connect_client(f);
@@ -684,6 +693,11 @@ static void look_alikes__a_policy_without_memory_refuses_for_now(void **state)
     f.forgetful = true;
     say(&f, ann, "register", "bob", "out_of_memory");
     say(&f, ann, "new-room", "hut", "out_of_memory");
+    f.forgetful = false;
+    say(&f, ann, "join-room", "den", "");
+    f.forgetful = true;
+    tell(&f, ann, "{\"action\":\"dispatch\",\"name\":\"Ann\",\"room\":\"den\",\"value\":\"x\"}", "out_of_memory");
+    tell(&f, ann, "{\"action\":\"dispatch\",\"room\":\"Den\",\"value\":\"x\"}", "out_of_memory");
     f.forgetful = false;
     say(&f, ann, "new-room", "hut", "");
     stop(&f);

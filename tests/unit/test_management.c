@@ -252,6 +252,8 @@ static void AGW_59_an_id_of_another_form_is_a_bad_request_that_quotes_it(void **
                {"AAAAAAAAAAAAAAA==", "AAAAAAAAAAAAAAA=="},
                {"AAAAAAAAAAAAAAA%253D", "AAAAAAAAAAAAAAA%3D"}, /* encoded twice */
                {"AAAAAAAAAAAAAAA%3", "AAAAAAAAAAAAAAA%3"},
+               {"AAAAAAAAAAAAAAA%3g", "AAAAAAAAAAAAAAA%3g"},
+               {"AAAAAAAAAAAAAAA%g3", "AAAAAAAAAAAAAAA%g3"},
                {"AAAAAAAAAAAAA%2FA=", "AAAAAAAAAAAAA/A="},
                {"AAAAAAAAAAAAAAA%00", "AAAAAAAAAAAAAAA?"},
                {"%22%5C%C3%A4%0A", "\\\"\\\\??\\n"},

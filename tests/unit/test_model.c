@@ -490,6 +490,65 @@ static void model__counts_and_choices_of_another_shape_are_refused(void **state)
     chatroom_model_free(made("{\"maxLength\":0}"));
 }
 
+static void model__a_long_name_of_a_message_is_cut_between_characters(void **state)
+{
+    chatroom_model *model = made("{\"additionalProperties\":false}");
+
+    (void)state;
+    for (size_t plain = 55; plain <= 65; plain++) {
+        struct chatroom_error error = {CHATROOM_OK, ""};
+        char message[128] = "{\"", name[128];
+
+        memset(name, 'k', plain);
+        strcpy(name + plain, "\xE2\x82\xAC");
+        strcat(strcat(message, name), "\":1}");
+        assert_int_equal(chatroom_model_check(model, chatroom_str(message), &error), CHATROOM_EINVAL);
+        assert_true(chatroom_utf8_valid(chatroom_str(error.text)));
+        assert_null(strchr(error.text, '?'));
+        assert_int_equal(strstr(error.text, "...\"") != NULL, plain + 3 > 64);
+        assert_int_equal(strstr(error.text, name) != NULL, plain + 3 <= 64);
+    }
+    chatroom_model_free(model);
+}
+
+static void model__each_enum_has_its_own_choices(void **state)
+{
+    static const char schema[] = "{\"properties\":{\"a\":{\"enum\":[1]},\"b\":{\"enum\":[2,3]},\"c\":{\"enum\":[4]}}}";
+
+    (void)state;
+    assert_passes(schema, "{\"a\":1,\"b\":3,\"c\":4}");
+    assert_check(schema, "{\"a\":2}", "None of the values of enum, at $.a.");
+    assert_check(schema, "{\"b\":1}", "None of the values of enum, at $.b.");
+    assert_check(schema, "{\"b\":4}", "None of the values of enum, at $.b.");
+    assert_check(schema, "{\"c\":3}", "None of the values of enum, at $.c.");
+}
+
+static void model__what_stands_behind_an_escape_is_counted(void **state)
+{
+    static const char *const twos[] = {
+        "\\ud83d\\ude00a",   "\\u00e4a", "\\na",           "a\\ud83d\\ude00",
+        "\\uDBFF\\uDFFF\\n", "\\\\\\\\", "\\u0041\\u0042", "\xE2\x82\xAC\xF0\x9F\x98\x80"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof twos / sizeof *twos; i++) {
+        char text[64];
+
+        snprintf(text, sizeof text, "\"%s\"", twos[i]);
+        assert_passes("{\"minLength\":2,\"maxLength\":2}", text);
+        assert_check("{\"maxLength\":1}", text, "Longer than maxLength 1, at $.");
+        assert_check("{\"minLength\":3}", text, "Shorter than minLength 3, at $.");
+    }
+}
+
+static void model__a_name_with_escapes_is_the_one_that_is_required(void **state)
+{
+    static const char schema[] = "{\"properties\":{\"ab\":{\"type\":\"string\"}},\"required\":[\"ab\"]}";
+
+    (void)state;
+    assert_passes(schema, "{\"\\u0061b\":\"x\"}");
+    assert_check(schema, "{\"a\\u0062\":1}", "Expected string, found number, at $.a\\u0062.");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -511,6 +570,10 @@ int main(void)
         cmocka_unit_test(model__the_worst_that_128_kib_can_hold_takes_little_time),
         cmocka_unit_test(model__a_long_name_is_cut_between_characters),
         cmocka_unit_test(model__counts_and_choices_of_another_shape_are_refused),
+        cmocka_unit_test(model__a_long_name_of_a_message_is_cut_between_characters),
+        cmocka_unit_test(model__each_enum_has_its_own_choices),
+        cmocka_unit_test(model__what_stands_behind_an_escape_is_counted),
+        cmocka_unit_test(model__a_name_with_escapes_is_the_one_that_is_required),
     };
 
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);

@@ -341,6 +341,23 @@ static void policy__what_was_not_checked_does_not_match_by_what_is_no_pattern(vo
         CHATROOM_POLICY_NONE);
 }
 
+static void policy__a_refusal_of_a_long_name_is_one_sentence(void **state)
+{
+    (void)state;
+    for (size_t count = 200; count < 700; count += 7) {
+        static char document[2048];
+        struct chatroom_error error = {0};
+
+        snprintf(document, sizeof document, "{%s:1}", repeated("n", count));
+        assert_int_equal(chatroom_policy_check(chatroom_str(document), &error), CHATROOM_EINVAL);
+        assert_int_equal(strlen(error.text),
+                         sizeof error.text - 1 <
+                                 strlen("A policy has the element , which is not evaluated here.") + count
+                             ? sizeof error.text - 1
+                             : strlen("A policy has the element , which is not evaluated here.") + count);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +375,7 @@ int main(void)
         cmocka_unit_test(policy__a_pattern_of_any_length_beyond_is_refused),
         cmocka_unit_test(policy__an_element_that_stands_often_is_refused_like_one_that_stands_twice),
         cmocka_unit_test(policy__what_was_not_checked_does_not_match_by_what_is_no_pattern),
+        cmocka_unit_test(policy__a_refusal_of_a_long_name_is_one_sentence),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

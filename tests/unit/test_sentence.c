@@ -90,6 +90,18 @@ static void sentence__numbers_and_places_are_written_whole(void **state)
     assert_string_equal(error.text, "0 18446744073709551615, at $.a[18].");
 }
 
+static void sentence__one_full_of_what_begins_no_character_is_empty(void **state)
+{
+    struct cr_sentence sentence = {0};
+    struct chatroom_error error = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sentence.bytes; i++)
+        cr_sentence_add(&sentence, "\x80");
+    cr_sentence_end(&sentence, &error, CHATROOM_EINVAL);
+    assert_string_equal(error.text, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +109,7 @@ int main(void)
         cmocka_unit_test(sentence__bytes_that_are_no_text_are_question_marks),
         cmocka_unit_test(sentence__a_refusal_counts_characters_and_shows_what_stands_there),
         cmocka_unit_test(sentence__numbers_and_places_are_written_whole),
+        cmocka_unit_test(sentence__one_full_of_what_begins_no_character_is_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

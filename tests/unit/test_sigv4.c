@@ -967,8 +967,8 @@ static void sigv4__an_empty_region_is_signed_as_it_is(void **state)
 static void sigv4__an_empty_secret_signs_and_verifies(void **state)
 {
     chatroom_span secret = {NULL, 0};
-    const struct chatroom_sigv4_key key = {chatroom_str("A-._~Z"), secret, chatroom_str("")};
-    const struct chatroom_sigv4_scope scope = {chatroom_str("r-1_z"), chatroom_str("s"), NOW, 0};
+    const struct chatroom_sigv4_key key = {chatroom_str("azAZ09-._~"), secret, chatroom_str("")};
+    const struct chatroom_sigv4_scope scope = {chatroom_str("azAZ09-_"), chatroom_str("s"), NOW, 0};
     char date[CHATROOM_SIGV4_DATE_SIZE], authorization[CHATROOM_SIGV4_AUTHORIZATION_MOST];
     struct http_text http;
 
@@ -1001,6 +1001,39 @@ static void sigv4__characters_beside_the_alphabets_do_not_sign(void **state)
         assert_int_equal(chatroom_sigv4_sign(&http.request, &bad_service, &key, date, authorization), CHATROOM_EINVAL);
         assert_int_equal(chatroom_sigv4_sign(&http.request, &scope, &key, date, authorization), CHATROOM_OK);
     }
+}
+
+/* What was tried last is not what is shown: the token belongs to the query. */
+static void sigv4__the_explanation_of_a_presigned_request_has_its_token(void **state)
+{
+    char buffer[CHATROOM_SIGV4_EXPLANATION_SIZE + 1] = "";
+    struct asked asked = usual();
+
+    (void)state;
+    asked.token = VECTOR_TOKEN;
+    asked.explanation = buffer;
+    asked.capacity = sizeof buffer - 1;
+    assert_int_equal(verify_as(with(vector("presigned with a token"), "GET", "PUT"), &asked), CHATROOM_SIGV4_MISMATCH);
+    assert_non_null(strstr(buffer, "&X-Amz-Security-Token=IQoJb3JpZ2lu"));
+}
+
+/* The memory that the header promises is used to its last byte. */
+static void sigv4__the_longest_authorization_has_1023_characters(void **state)
+{
+    size_t longest = 0, refused = 0;
+
+    (void)state;
+    for (size_t size = 700; size < 1100; size++) {
+        struct made made;
+        int result = sign_as(&made, large(2, 0, size), "execute-api", "");
+
+        assert_true(result == CHATROOM_OK || result == CHATROOM_ETOOBIG);
+        assert_true(result == CHATROOM_ETOOBIG || refused == 0);
+        refused += result == CHATROOM_ETOOBIG;
+        longest = result == CHATROOM_OK ? strlen(made.authorization) : longest;
+    }
+    assert_true(refused > 0);
+    assert_int_equal(longest, CHATROOM_SIGV4_AUTHORIZATION_MOST - 1);
 }
 
 int main(void)
@@ -1046,6 +1079,8 @@ int main(void)
         cmocka_unit_test(sigv4__an_empty_region_is_signed_as_it_is),
         cmocka_unit_test(sigv4__an_empty_secret_signs_and_verifies),
         cmocka_unit_test(sigv4__characters_beside_the_alphabets_do_not_sign),
+        cmocka_unit_test(sigv4__the_explanation_of_a_presigned_request_has_its_token),
+        cmocka_unit_test(sigv4__the_longest_authorization_has_1023_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -483,6 +483,21 @@ static void assembler__what_wslay_finds_wrong_inside_a_frame_fails_it(void **sta
     ws_assembler_fini(&assembler, &readers);
 }
 
+/* However many octets are there already that it could be made of. */
+static void T07_a_length_of_64_bits_is_read_whole(void **state)
+{
+    static const uint64_t lengths[] = {UINT64_C(200) << 32, UINT64_C(200) << 48, (UINT64_C(1) << 56) + 70000,
+                                       (UINT64_C(1) << 62) + 70000, (UINT64_C(1) << 40) + 300};
+    static uint8_t octets[80000];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        memset(octets, 0, sizeof octets);
+        wire_header(octets, WIRE_FIN | BINARY, lengths[i], 64, key);
+        assert_string_equal(tell(octets, sizeof octets), "F:1009 ");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +518,7 @@ int main(void)
         cmocka_unit_test(assembler__a_frame_cut_anywhere_in_its_header_is_whole),
         cmocka_unit_test(assembler__text_that_ends_inside_a_character_fails_however_it_comes),
         cmocka_unit_test(assembler__what_wslay_finds_wrong_inside_a_frame_fails_it),
+        cmocka_unit_test(T07_a_length_of_64_bits_is_read_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

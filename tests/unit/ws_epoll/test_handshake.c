@@ -139,6 +139,18 @@ static void T31_subprotocols_are_tokens(void **state)
         (struct chatroom_header){chatroom_str("sec-websocket-protocol"), chatroom_str("third,")};
 }
 
+/* As it stands in a head, not behind a NUL. */
+static void handshake__a_key_ends_where_its_field_does(void **state)
+{
+    struct ws_head head = minimal();
+
+    (void)state;
+    head.fields[3].value = chatroom_bytes(KEY "\r\n", sizeof KEY - 1);
+    assert_int_equal(ws_handshake_check(&head, &(struct ws_origins){NULL, 0}).status, 0);
+    head.fields[3].value.size--;
+    assert_int_equal(ws_handshake_check(&head, &(struct ws_origins){NULL, 0}).status, 400);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +159,7 @@ int main(void)
         cmocka_unit_test(handshake__fields_that_may_be_there_once),
         cmocka_unit_test(handshake__other_methods_are_told_which),
         cmocka_unit_test(T31_subprotocols_are_tokens),
+        cmocka_unit_test(handshake__a_key_ends_where_its_field_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
