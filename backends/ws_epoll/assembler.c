@@ -211,7 +211,7 @@ static bool keep_data(struct ws_partial *partial, const struct ws_limits *limits
         event->kind = WS_NO_MEMORY;
         return false;
     }
-    memcpy(partial->bytes + partial->size, part.bytes, part.size);
+    memcpy(partial->bytes + partial->size, part.bytes, part.size); /* NOLINT: a part is never empty */
     partial->size += part.size;
     return true;
 }
