@@ -56,13 +56,14 @@ static char *copy(char *to, chatroom_span *span)
 static int push(struct own *own, const struct chatroom_write *w)
 {
     struct row **rows = realloc(own->rows, (own->count + 1) * sizeof *rows);
-    struct row *row = malloc(sizeof *row + w->key.size + w->once.size + w->value.size);
+    struct row *row;
 
-    own->rows = rows ? rows : own->rows;
-    if (!rows || !row) {
-        free(row);
+    if (!rows)
         return CHATROOM_ENOMEM;
-    }
+    own->rows = rows;
+    row = malloc(sizeof *row + w->key.size + w->once.size + w->value.size);
+    if (!row)
+        return CHATROOM_ENOMEM;
     row->write = *w;
     copy(copy(copy(row->bytes, &row->write.key), &row->write.once), &row->write.value);
     own->rows[own->count++] = row;

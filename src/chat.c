@@ -377,7 +377,7 @@ static int speak_in_hall(chatroom_request *request)
 
 static int speak_in_room(chatroom_request *request)
 {
-    chatroom_span room, raw, id;
+    chatroom_span room = {NULL, 0}, raw = {NULL, 0}, id = {NULL, 0};
     int result = check_registered(request);
 
     if (result == CHATROOM_OK)
@@ -409,9 +409,9 @@ static int dispatch(chatroom_request *request, void *arg)
 static int history(chatroom_request *request, void *arg)
 {
     struct chatroom_history_query query = {0};
-    uint64_t limit;
+    uint64_t limit = 0;
     bool given, after = false;
-    chatroom_span room;
+    chatroom_span room = {NULL, 0};
     int result = check_name(request);
 
     (void)arg;

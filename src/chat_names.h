@@ -32,8 +32,8 @@ size_t cr_chat_count(chatroom_span text);
 int cr_chat_name(const chatroom *c, chatroom_span text, size_t most, char ret_bytes[CR_CHAT_NAME_BYTES],
                  chatroom_span *ret_name);
 
-/* Whether a name, which is in its form, is the hall's or looks like it. Errors: ENOMEM. */
-int cr_chat_name_is_hall(const chatroom *c, chatroom_span name, bool *ret_is);
+/* Whether the text of a name, which is in its form, is the hall's or looks like it. Errors: ENOMEM. */
+int cr_chat_name_is_hall(const chatroom *c, chatroom_span text, bool *ret_is);
 
 /* The rule without a policy: as cr_chat_name(), true for OK. Any thread. */
 bool cr_chat_name_clean(chatroom_span text, size_t most, char ret_bytes[CR_CHAT_NAME_BYTES], chatroom_span *ret_name);

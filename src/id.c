@@ -9,7 +9,7 @@ void cr_id_encode(const uint8_t bytes[CR_ID_BYTES], char ret_id[CR_ID_SIZE])
         unsigned pair = (unsigned)bytes[bit / 8] << 8;
 
         if (bit / 8 + 1 < CR_ID_BYTES)
-            pair |= bytes[bit / 8 + 1];
+            pair |= bytes[bit / 8 + 1]; /* NOLINT: an id is shorter than the words that it is made of */
         ret_id[i] = alphabet[pair >> (10 - bit % 8) & 63];
     }
     ret_id[CR_ID_SIZE - 1] = '=';

@@ -342,7 +342,7 @@ int chatroom_json_scan(chatroom_span text, struct chatroom_json_value *ret_value
                        size_t capacity, size_t *ret_count)
 {
     struct cursor c = cursor_on(text);
-    const char *from = c.at;
+    const char *from;
     struct chatroom_json_value value = {0};
     size_t count = 0;
 

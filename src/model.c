@@ -563,7 +563,7 @@ static int read_model(chatroom_model *model, struct chatroom_error *error)
     struct reader r = {model, error};
     struct cr_place place = {NULL, {NULL, 0}, 0};
     struct chatroom_json_value value = chatroom_json_value(chatroom_bytes(model->text, model->text_size));
-    uint32_t first;
+    uint32_t first = 0;
 
     return read_schema(&r, &value, &place, &first);
 }

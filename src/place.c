@@ -1,6 +1,6 @@
 #include "place.h"
 
-static void add(struct cr_sentence *sentence, const struct cr_place *place)
+static void add(struct cr_sentence *sentence, const struct cr_place *place) /* NOLINT: see below */
 {
     if (!place->outer) {
         cr_sentence_add(sentence, "$");

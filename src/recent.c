@@ -113,7 +113,7 @@ static uint32_t size_at(const struct cr_recent *r, size_t at)
 {
     uint32_t size;
 
-    memcpy(&size, r->bytes + at, sizeof size);
+    memcpy(&size, r->bytes + at, sizeof size); /* NOLINT: there is an entry */
     return size;
 }
 

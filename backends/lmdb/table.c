@@ -280,10 +280,10 @@ static void once_link(struct lmdb_table *t, struct lmdb_once *item)
 static void once_remove(struct lmdb_table *t, struct lmdb_once *item)
 {
     if (t->unsaved == item)
-        t->unsaved = item->newer;
+        t->unsaved = item->newer; /* NOLINT: what is in the list is in the table, once */
     *(item->older ? &item->older->newer : &t->oldest) = item->newer;
     *(item->newer ? &item->newer->older : &t->newest) = item->older;
-    HASH_DELETE(hh, t->onces, item);
+    HASH_DELETE(hh, t->onces, item); /* NOLINT: what is in the list is in the table, once */
     free(item);
     t->once_count--;
 }
@@ -383,7 +383,7 @@ void lmdb_table_commit(struct lmdb_table *t)
     }
     t->journal_count = 0;
     while (t->once_count > CHATROOM_ONCE_WINDOW && t->oldest != t->unsaved)
-        once_remove(t, t->oldest);
+        once_remove(t, t->oldest); /* NOLINT: what is in the list is in the table, once */
 }
 
 static void take_back(struct lmdb_table *t, struct lmdb_undo *undo)
@@ -427,7 +427,7 @@ void lmdb_table_indexed(struct lmdb_table *t)
     t->tail_entries = 0;
     t->unsaved = NULL;
     while (t->once_count > CHATROOM_ONCE_WINDOW)
-        once_remove(t, t->oldest);
+        once_remove(t, t->oldest); /* NOLINT: what is in the list is in the table, once */
 }
 
 void lmdb_table_fini(struct lmdb_table *t)
@@ -437,7 +437,7 @@ void lmdb_table_fini(struct lmdb_table *t)
     lmdb_table_commit(t);
     lmdb_table_indexed(t);
     while (t->oldest)
-        once_remove(t, t->oldest);
+        once_remove(t, t->oldest); /* NOLINT: what is in the list is in the table, once */
     HASH_ITER(hh, t->slots, slot, next)
     {
         room_free(t, slot->room);

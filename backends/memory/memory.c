@@ -194,7 +194,7 @@ static struct slot *slot_get(struct memory *m, chatroom_span key, bool *ret_made
 
 static void slot_remove(struct memory *m, struct slot *slot)
 {
-    HASH_DELETE(hh, m->rooms, slot);
+    HASH_DELETE(hh, m->rooms, slot); /* NOLINT: what is in the list is in the table, once */
     free(slot);
 }
 
@@ -251,7 +251,7 @@ static void once_remove(struct memory *m, struct once *item)
 {
     *(item->older ? &item->older->newer : &m->oldest) = item->newer;
     *(item->newer ? &item->newer->older : &m->newest) = item->older;
-    HASH_DELETE(hh, m->onces, item);
+    HASH_DELETE(hh, m->onces, item); /* NOLINT: what is in the list is in the table, once */
     free(item);
     m->once_count--;
 }
@@ -518,7 +518,7 @@ static void memory_close(void *self)
     struct memory *m = self;
 
     while (m->oldest)
-        once_remove(m, m->oldest);
+        once_remove(m, m->oldest); /* NOLINT: what is in the list is in the table, once */
     rooms_free(m);
     free(m);
 }

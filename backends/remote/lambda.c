@@ -127,13 +127,13 @@ int chatroom_remote_lambda(chatroom_remote *remote, const struct chatroom_remote
                            chatroom_remote_target **ret_target, struct chatroom_error *error)
 {
     struct chatroom_remote_lambda own;
-    chatroom_remote_target *target;
+    chatroom_remote_target *target = NULL;
     int result;
 
     if (!remote || !ret_target || !remote_take_options(&own, sizeof own, options))
         return chatroom_error_set(error, CHATROOM_EINVAL, "The options of a function are not valid.");
     result = remote_function_new(remote, REMOTE_LAMBDA, &own, &target, error);
-    return result ? result : remote_function_add(target, &own, ret_target, error);
+    return target ? remote_function_add(target, &own, ret_target, error) : result;
 }
 
 /* ---- a call ---- */

@@ -79,7 +79,7 @@ static void dequeue(struct ws_addresses *addresses)
     address->in_line = false;
     if (address->count > 0)
         return;
-    HASH_DELETE(hh, addresses->table, address);
+    HASH_DELETE(hh, addresses->table, address); /* NOLINT: what is in the list is in the table, once */
     free(address);
 }
 

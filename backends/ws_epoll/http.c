@@ -291,7 +291,7 @@ void ws_http_accept(struct ws_loop *loop, struct ws_connection *c, const struct 
 static size_t grown(const struct ws_connection *c, size_t want)
 {
     size_t twice = c->held ? c->held->capacity * 2 : 0;
-    size_t most = c->state == WS_BODY ? c->held->taken + c->held->body : SIZE_MAX;
+    size_t most = c->held && c->state == WS_BODY ? c->held->taken + c->held->body : SIZE_MAX;
 
     return twice < want ? want : twice < most ? twice : most;
 }
@@ -299,7 +299,7 @@ static size_t grown(const struct ws_connection *c, size_t want)
 static int reserve(struct ws_loop *loop, struct ws_connection *c, size_t capacity)
 {
     struct ws_held *held = c->held;
-    size_t more = c->state == WS_BODY ? capacity - held->capacity : 0;
+    size_t more = held && c->state == WS_BODY ? capacity - held->capacity : 0;
 
     if (more > loop->body_bytes - loop->held_bytes)
         return CHATROOM_ELIMIT;

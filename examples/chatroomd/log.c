@@ -221,6 +221,7 @@ static bool is_journal(const struct stat *st, const char *journal_stream)
 {
     unsigned long long device, inode;
 
+    /* NOLINTNEXTLINE(cert-err34-c): systemd wrote them */
     return journal_stream && sscanf(journal_stream, "%llu:%llu", &device, &inode) == 2 && device == st->st_dev &&
            inode == st->st_ino;
 }
