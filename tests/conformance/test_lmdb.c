@@ -226,6 +226,42 @@ static void F10_trimmed_log_takes_at_most_twice_what_is_kept(void **state)
     assert_in_range(file_kib(), 1, 2 * KEPT * SIZE / 1024);
 }
 
+/* The queue is never empty while rooms come and go, each with as many entries as the one that lives. */
+static void F10_deleting_keeps_up_under_load(void **state)
+{
+    enum { TICKETS = 4000, ROUNDS = 60, SIZE = 200 };
+    static struct chatroom_write writes[2][TICKETS];
+    static struct port_call calls[2][TICKETS];
+    static char value[SIZE];
+    struct store_bench b;
+
+    (void)state;
+    lmdb_place.options.durability = CHATROOM_DURABLE_NONE;
+    bench_open(&b, &lmdb_kit);
+    for (unsigned round = 0; round <= ROUNDS; round++) {
+        struct port_call *mine = calls[round % 2], *others = calls[(round + 1) % 2];
+
+        for (unsigned i = 0; i < TICKETS && round < ROUNDS; i++) {
+            struct chatroom_write write = {.kind = i == 0   ? CHATROOM_ERASE_ROOM
+                                                   : i == 1 ? CHATROOM_CREATE_ROOM
+                                                            : CHATROOM_APPEND,
+                                           .key = {"a", 1},
+                                           .value = {value, SIZE}};
+            writes[round % 2][i] = write;
+            port_write_init(&mine[i], &writes[round % 2][i], 1);
+            assert_int_equal(b.store.ops->submit(b.store.self, &mine[i].ticket), CHATROOM_OK);
+        }
+        bench_flush(&b);
+        for (unsigned i = 0; i < TICKETS && round > 0; i++) {
+            port_wait(&others[i]);
+            assert_int_equal(others[i].status, CHATROOM_OK);
+        }
+    }
+    /* Of one room, the next one and the one that is being deleted. */
+    assert_in_range(file_kib(), 1, 2 * 3 * TICKETS * SIZE / 1024);
+    bench_close(&b);
+}
+
 /* ---- durability -------------------------------------------------------------------------------------------------- */
 
 static void lmdb__every_durability_keeps_what_was_closed(void **state)
@@ -366,6 +402,7 @@ static int run_own(void)
         LMDB_CASE(lmdb__deleting_goes_on_after_a_restart),
         LMDB_CASE(lmdb__space_of_erased_rooms_is_used_again),
         LMDB_CASE(F10_overwriting_does_not_grow_the_file),
+        LMDB_CASE(F10_deleting_keeps_up_under_load),
         LMDB_CASE(F10_trimmed_log_takes_at_most_twice_what_is_kept),
         LMDB_CASE(lmdb__every_durability_keeps_what_was_closed),
         LMDB_CASE(lmdb__standard_streams_are_never_the_database),
