@@ -183,8 +183,11 @@ static void live(struct run *r)
 
     r->ann = wire_connect(r->wire, "/");
     r->bob = wire_connect(r->wire, "/");
-    for (int i = 0; i < 400 && !(wire_is_open(r->wire, r->ann) && wire_is_open(r->wire, r->bob)); i++)
+    for (int i = 0; wire_status(r->wire, r->ann) == 0 || wire_status(r->wire, r->bob) == 0; i++) {
+        if (i == PATIENCE)
+            die("an opening had no answer");
         step(r);
+    }
     if (!wire_is_open(r->wire, r->ann) || !wire_is_open(r->wire, r->bob))
         return; /* a session that cannot be stored is not let in */
     enter(r, r->ann, "ann");
