@@ -456,7 +456,7 @@ static int verify(struct server *s, struct chatroom_error *error)
         log_look(s, CHATROOM_LOG_INFO, "store_sound", &report);
     if (result == CHATROOM_ETIMEDOUT || result == CHATROOM_ESYSTEM || result == CHATROOM_ENOMEM)
         log_look(s, CHATROOM_LOG_INFO, "store_partly_verified", &report);
-    else if (result != CHATROOM_EFORMAT) /* the store knows more of that, and refuses by itself */
+    else
         return result;
     *error = (struct chatroom_error){0};
     return CHATROOM_OK;

@@ -525,6 +525,21 @@ static void F07_damaged_structure_is_told_with_its_page(void **state)
     assert_int_equal(verify(CHATROOM_LMDB_STRUCTURE, 0, &report), CHATROOM_OK);
 }
 
+/* Names of tables have no checksum. This one stays behind all others. */
+static void F07_table_of_another_name_is_not_called_sound(void **state)
+{
+    struct chatroom_lmdb_report report;
+    struct store_bench b;
+
+    (void)state;
+    bench_open(&b, &lmdb_kit);
+    lmdb_fill_rooms(&b, 2, 200, 150);
+    bench_close(&b);
+    assert_true(damage_text("ims") > 0);
+    assert_int_equal(verify(CHATROOM_LMDB_RECORDS, 0, &report), CHATROOM_EFORMAT);
+    assert_int_equal(lmdb_try_open(), CHATROOM_EFORMAT);
+}
+
 static void F07_look_ends_in_time_and_says_so(void **state)
 {
     struct chatroom_lmdb_report report;
@@ -693,6 +708,7 @@ int main(void)
         LMDB_CASE(F07_sound_store_is_called_sound),
         LMDB_CASE(F07_lost_records_are_counted_and_do_not_stop_a_start),
         LMDB_CASE(F07_damaged_structure_is_told_with_its_page),
+        LMDB_CASE(F07_table_of_another_name_is_not_called_sound),
         LMDB_CASE(F07_look_ends_in_time_and_says_so),
         LMDB_CASE(F07_copies_of_a_store_are_sound),
         LMDB_CASE(F08_cut_or_foreign_file_is_not_called_sound),
