@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#define DROP_ROWS 1000 /* deleted in one transaction: a few milliseconds */
-
 struct drop {
     uint64_t number;
     uint64_t below;
@@ -105,19 +103,24 @@ static int drop_find(struct lmdb_engine *e, MDB_txn *txn, struct drop *drop)
     return rc;
 }
 
+struct chore {
+    size_t rows;
+    bool more; /* is left */
+};
+
 static int drop_some(struct lmdb_engine *e, MDB_txn *txn, void *arg)
 {
-    size_t budget = DROP_ROWS;
-    bool *ret_more = arg;
+    struct chore *chore = arg;
+    size_t budget = chore->rows;
     int rc = 0;
 
-    *ret_more = true;
+    chore->more = true;
     while (budget > 0 && rc == 0) {
         struct drop drop = {0};
 
         rc = drop_find(e, txn, &drop);
         if (rc) {
-            *ret_more = false;
+            chore->more = false;
             return lmdb_absent_is_fine(rc);
         }
         rc = drop_next_run(e, txn, &drop);
@@ -132,10 +135,10 @@ static int drop_some(struct lmdb_engine *e, MDB_txn *txn, void *arg)
     return rc;
 }
 
-void lmdb_engine_drop_some(struct lmdb_engine *e)
+void lmdb_engine_drop_some(struct lmdb_engine *e, size_t rows)
 {
-    bool more = false;
+    struct chore chore = {.rows = rows};
 
     /* If it cannot be done it is not worth trying again before the next start: nothing but space is lost. */
-    e->has_drops = lmdb_transact(e, drop_some, &more) == CHATROOM_OK && more;
+    e->has_drops = lmdb_transact(e, drop_some, &chore) == CHATROOM_OK && chore.more;
 }

@@ -70,8 +70,8 @@ int lmdb_engine_read(struct lmdb_engine *e, MDB_txn *txn, struct chatroom_ticket
 /* The newest entry of the room; its span is valid as long as txn. MDB_NOTFOUND: there is none. ECORRUPT: logged. */
 int lmdb_engine_newest(struct lmdb_engine *e, MDB_txn *txn, const struct lmdb_room *room, chatroom_span *ret_value);
 
-/* Deletes a bounded number of entries of erased rooms and trimmed logs. */
-void lmdb_engine_drop_some(struct lmdb_engine *e);
+/* Deletes at most rows entries of erased rooms and trimmed logs. */
+void lmdb_engine_drop_some(struct lmdb_engine *e, size_t rows);
 
 /* Writes what commits left to the system. */
 void lmdb_engine_sync(struct lmdb_engine *e);

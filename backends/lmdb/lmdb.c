@@ -17,7 +17,8 @@
 #define INDEX_ENTRIES  4096
 #define SECOND         1000000000u
 #define READERS_EACH   (60 * (uint64_t)SECOND)
-#define BATCHES_A_DROP 8 /* under load: how many batches go before some deleting */
+#define BATCHES_A_DROP 8    /* under load: how many batches go before some deleting */
+#define DROP_ROWS      1000 /* deleted at a time: a few milliseconds; or twice what was written meanwhile, to keep up */
 #define GATHER_MOST    (5 * (uint64_t)1000000)
 
 struct lmdb_store {
@@ -37,8 +38,9 @@ struct lmdb_store {
     uint64_t index_due, sync_due; /* CHATROOM_NEVER if there is nothing to do */
     uint64_t readers_due;
     unsigned batches_since_drop;
-    size_t last_writes;    /* tickets in the last batch that wrote */
-    uint64_t last_took_ns; /* what that took */
+    size_t written_since_drop; /* single writes */
+    size_t last_writes;        /* tickets in the last batch that wrote */
+    uint64_t last_took_ns;     /* what that took */
 };
 
 static uint64_t mono_ns(void)
@@ -101,6 +103,17 @@ static size_t take_batch(struct lmdb_store *s)
 
 /* ---- writer ----------------------------------------------------------------------------------------------------- */
 
+/* Before completion: a ticket is somebody else's then. */
+static size_t count_single_writes(const struct lmdb_store *s, size_t count)
+{
+    size_t writes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (!s->batch[i].is_read)
+            writes += s->batch[i].ticket->count;
+    return writes;
+}
+
 static size_t count_writes(const struct lmdb_store *s, size_t count)
 {
     size_t writes = 0;
@@ -141,6 +154,7 @@ static void run_batch(struct lmdb_store *s, size_t count)
     size_t writes = count_writes(s, count);
     bool with_index = index_is_due(s, began);
 
+    s->written_since_drop += count_single_writes(s, count);
     if (writes > 0 || (with_index && !s->engine.failed))
         lmdb_engine_write(&s->engine, s->batch, count, with_index);
     if (writes > 0) {
@@ -164,6 +178,19 @@ static void set_timers(struct lmdb_store *s, uint64_t now)
         s->sync_due = now + SECOND;
 }
 
+static void drop_some(struct lmdb_store *s, bool idle)
+{
+    size_t written = s->written_since_drop;
+
+    if (!s->engine.has_drops)
+        s->written_since_drop = 0;
+    else if (idle || written >= DROP_ROWS || ++s->batches_since_drop >= BATCHES_A_DROP) {
+        lmdb_engine_drop_some(&s->engine, written > DROP_ROWS / 2 ? 2 * written : DROP_ROWS);
+        s->batches_since_drop = 0;
+        s->written_since_drop = 0;
+    }
+}
+
 /*
  * What is not urgent: syncing once a second, forgetting dead readers once a minute (while there is work: else nothing
  * grows), and deleting when there is a pause or has been none for long.
@@ -180,10 +207,7 @@ static void do_chores(struct lmdb_store *s, bool idle)
         lmdb_engine_check_readers(&s->engine);
         s->readers_due = now + READERS_EACH;
     }
-    if (s->engine.has_drops && (idle || ++s->batches_since_drop >= BATCHES_A_DROP)) {
-        lmdb_engine_drop_some(&s->engine);
-        s->batches_since_drop = 0;
-    }
+    drop_some(s, idle);
     set_timers(s, now);
 }
 

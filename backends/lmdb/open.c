@@ -22,7 +22,7 @@ static int say(struct chatroom_error *error, int code, const char *path, const c
 {
     char text[256];
 
-    snprintf(text, sizeof text, "The store in %.150s: %s%s", path, what, what[strlen(what) - 1] == '.' ? "" : ".");
+    snprintf(text, sizeof text, "The store in %.120s: %s%s", path, what, what[strlen(what) - 1] == '.' ? "" : ".");
     return chatroom_error_set(error, code, text);
 }
 
@@ -68,10 +68,16 @@ static int check_directory(const struct lmdb_engine *e, const char *path, struct
     int rc;
 
     snprintf(data, sizeof data, "%s/data.mdb", path);
+    if (fstat(e->lock_fd, &lock))
+        return say_rc(error, errno, path);
     rc = lmdb_check_file(data, &empty);
     if (rc == CHATROOM_EFORMAT)
-        return say(error, rc, path, "data.mdb is not a store of this version, or it is cut short.");
-    if (rc == CHATROOM_OK && empty && fstat(e->lock_fd, &lock) == 0 && lock.st_size > 0)
+        return say(
+            error, rc, path,
+            lock.st_size > 0
+                ? "data.mdb is not a store of this version, or it is cut short."
+                : "data.mdb is not a store of this version, or the power failed while it was made: then remove it.");
+    if (rc == CHATROOM_OK && empty && lock.st_size > 0)
         return say(error, CHATROOM_EFORMAT, path,
                    "data.mdb is missing or empty; remove chatroom.lock too if the store is to begin anew.");
     return say_rc(error, rc, path);

@@ -134,13 +134,13 @@ static int look_in_child(const char *path, bool with_records, unsigned most_ms, 
 }
 
 /* As open() has it: a store that was made once is not begun anew. */
-static int judge_empty(const char *path)
+static bool was_made(const char *path)
 {
     char lock[4096];
     struct stat status;
 
     snprintf(lock, sizeof lock, "%s/chatroom.lock", path);
-    return stat(lock, &status) == 0 && status.st_size > 0 ? CHATROOM_EFORMAT : CHATROOM_OK;
+    return stat(lock, &status) == 0 && status.st_size > 0;
 }
 
 static int look_at(const char *path, bool with_records, unsigned most_ms, struct chatroom_lmdb_report *ret)
@@ -151,8 +151,10 @@ static int look_at(const char *path, bool with_records, unsigned most_ms, struct
 
     snprintf(data, sizeof data, "%s/data.mdb", path);
     rc = lmdb_check_file(data, &empty);
-    if (rc || empty)
-        return rc ? rc : judge_empty(path);
+    if (rc == CHATROOM_OK && empty)
+        return was_made(path) ? CHATROOM_EFORMAT : CHATROOM_OK;
+    if (rc)
+        return rc;
     return look_in_child(path, with_records, most_ms, ret);
 }
 
@@ -165,7 +167,11 @@ static int say_result(struct chatroom_error *error, int rc, const char *path, co
         snprintf(text, sizeof text, "it is damaged and was not opened (%s). Restore a copy of it.", report->where);
         return say(error, rc, path, text);
     case CHATROOM_EFORMAT:
-        return say(error, rc, path, "data.mdb is not a store of this version, or it is missing or cut short.");
+        return say(
+            error, rc, path,
+            was_made(path)
+                ? "data.mdb is not a store of this version, or it is missing or cut short."
+                : "data.mdb is not a store of this version, or the power failed while it was made: then remove it.");
     case CHATROOM_EBUSY:
         return say(error, rc, path, "another process or instance has it open.");
     case CHATROOM_EIO:

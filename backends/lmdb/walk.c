@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TABLES_MOST 16
-#define NAME_MOST   15
+#define TABLES    8
+#define NAME_MOST 15
 
 /* One tree, while it is walked. */
 struct table {
@@ -31,7 +31,7 @@ struct walk {
     char *pages[LMDB_DEPTH];
     char *value; /* the one that is looked at, where it is not in its leaf */
     size_t value_capacity;
-    struct table tables[TABLES_MOST]; /* those that the main tree names */
+    struct table tables[TABLES]; /* those that the main tree names */
     size_t table_count;
 };
 
@@ -354,21 +354,32 @@ static int free_leaf(struct walk *w, struct table *t, MDB_val key, struct value 
     return CHATROOM_OK;
 }
 
-static uint16_t flags_of(const char *name)
+/* Names have no checksum: one that is none of ours is foreign, or was ours. */
+static bool is_ours(const char *name, uint16_t *ret_flags)
 {
-    return strcmp(name, "log") == 0 || strcmp(name, "onces") == 0 ? LMDB_NUMBERS : 0;
+    static const char *const names[TABLES] = {"drops", "index", "log", "meta", "onces", "rooms", "sessions", "trims"};
+    size_t at = 0;
+
+    while (at < TABLES && strcmp(name, names[at]) != 0)
+        at++;
+    *ret_flags = strcmp(name, "log") == 0 || strcmp(name, "onces") == 0 ? LMDB_NUMBERS : 0;
+    return at < TABLES;
 }
 
 static int main_leaf(struct walk *w, struct table *t, MDB_val key, struct value value, const struct lmdb_node *node)
 {
     struct table *next = &w->tables[w->table_count];
+    uint16_t flags;
 
+    (void)t;
     if (node->flags != LMDB_SUBTREE || value.size != sizeof next->said || key.mv_size > NAME_MOST ||
-        w->table_count == TABLES_MOST)
-        return damaged(w, t, 0, "there is something that is no table");
+        w->table_count == TABLES)
+        return CHATROOM_EFORMAT;
     memcpy(next->name, key.mv_data, key.mv_size);
     memcpy(&next->said, value.bytes, sizeof next->said);
-    if (next->said.flags != flags_of(next->name) || next->said.pad != 0)
+    if (!is_ours(next->name, &flags))
+        return CHATROOM_EFORMAT;
+    if (next->said.flags != flags || next->said.pad != 0)
         return damaged(w, next, 0, "the table is of another kind");
     w->table_count++;
     return CHATROOM_OK;
@@ -437,6 +448,8 @@ static int walk_file(struct walk *w)
     rc = walk_tree(w, &roots[0], free_leaf);
     if (rc == CHATROOM_OK)
         rc = walk_tree(w, &roots[1], main_leaf);
+    if (rc == CHATROOM_OK && w->table_count != 0 && w->table_count != TABLES)
+        rc = CHATROOM_EFORMAT;
     for (size_t i = 0; i < w->table_count && rc == CHATROOM_OK; i++)
         rc = walk_tree(w, &w->tables[i], record_leaf);
     return rc;

@@ -15,7 +15,7 @@
 /*
  * Fills report as it goes, so that an end in the middle leaves what was found until then. with_records: reads every
  * value too, and compares its checksum; one that fails is counted, and is no error. Errors: ECORRUPT, with
- * report->where; EFORMAT, EIO, ENOMEM.
+ * report->where; EFORMAT, also where its tables are not ours; EIO, ENOMEM.
  */
 int lmdb_walk(int fd, bool with_records, struct chatroom_lmdb_report *report);
 

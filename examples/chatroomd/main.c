@@ -456,9 +456,10 @@ static int verify(struct server *s, struct chatroom_error *error)
         log_look(s, CHATROOM_LOG_ERROR, "records_damaged", &report);
     else if (result == CHATROOM_OK && report.pages)
         log_look(s, CHATROOM_LOG_INFO, "store_sound", &report);
-    if (result != CHATROOM_ETIMEDOUT && result != CHATROOM_ESYSTEM && result != CHATROOM_ENOMEM)
+    if (result == CHATROOM_ETIMEDOUT || result == CHATROOM_ESYSTEM || result == CHATROOM_ENOMEM)
+        log_look(s, CHATROOM_LOG_INFO, "store_partly_verified", &report);
+    else
         return result;
-    log_look(s, CHATROOM_LOG_INFO, "store_partly_verified", &report);
     *error = (struct chatroom_error){0};
     return CHATROOM_OK;
 }

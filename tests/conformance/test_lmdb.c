@@ -1,6 +1,7 @@
 /*
- * test_lmdb.c: the suite on the lmdb store ("suite" as argument), and what is its own: limits, index, deleting in the
- * background, durability.
+ * test_lmdb.c: the suite on the lmdb store, and what is its own: limits, index, deleting in the background, durability.
+ *
+ *     test_lmdb [suite | GROWTHS]     of the map; 20 unless it is said
  */
 #include "lmdb_kit.h"
 
@@ -47,10 +48,12 @@ static void lmdb__bad_options_are_refused(void **state)
     assert_int_equal(chatroom_lmdb_store(NULL, NULL, &store, NULL), CHATROOM_EINVAL);
 }
 
+static unsigned growths = 20; /* at least */
+
 static void F06_map_grows_under_load(void **state)
 {
     (void)state;
-    for (int round = 0; round < 5; round++) {
+    for (unsigned grown = 0; grown < growths;) {
         struct store_bench b;
 
         lmdb_set_up(NULL);
@@ -58,6 +61,7 @@ static void F06_map_grows_under_load(void **state)
         bench_open(&b, &lmdb_kit);
         lmdb_fill_rooms(&b, 10, 20000, 300);
         assert_true(b.port.grown >= 5);
+        grown += b.port.grown;
         lmdb_expect_rooms(&b, 10, 2000, 300);
         bench_close(&b);
         bench_open(&b, &lmdb_kit); /* the file is larger than the map asked for */
@@ -196,6 +200,66 @@ static void F10_overwriting_does_not_grow_the_file(void **state)
     }
     bench_close(&b);
     assert_in_range(file_kib(), 1, 512);
+}
+
+/* A room that keeps its newest entries for ever: what went makes room for what comes. */
+static void F10_trimmed_log_takes_at_most_twice_what_is_kept(void **state)
+{
+    enum { KEPT = 20000, EACH = 1000, SIZE = 300 };
+    struct store_bench b;
+    struct port_call call;
+
+    (void)state;
+    lmdb_place.options.durability = CHATROOM_DURABLE_NONE; /* pages are used again in the same way, and sooner */
+    bench_open(&b, &lmdb_kit);
+    for (unsigned said = EACH; said <= 8 * KEPT; said += EACH) {
+        struct chatroom_write trim = {
+            .kind = CHATROOM_TRIM, .key = {"r0", 2}, .seq = said > KEPT ? said - KEPT + 1 : 1};
+
+        lmdb_fill_rooms(&b, 1, EACH, SIZE);
+        assert_int_equal(bench_group(&b, &trim, 1), CHATROOM_OK);
+    }
+    assert_int_equal(bench_read(&b, &call, CHATROOM_READ_FROM, "r0", 1, SIZE_MAX), CHATROOM_OK);
+    assert_int_equal(call.row_count, KEPT);
+    port_call_fini(&call);
+    bench_close(&b);
+    assert_in_range(file_kib(), 1, 2 * KEPT * SIZE / 1024);
+}
+
+/* The queue is never empty while rooms come and go, each with as many entries as the one that lives. */
+static void F10_deleting_keeps_up_under_load(void **state)
+{
+    enum { TICKETS = 4000, ROUNDS = 60, SIZE = 200 };
+    static struct chatroom_write writes[2][TICKETS];
+    static struct port_call calls[2][TICKETS];
+    static char value[SIZE];
+    struct store_bench b;
+
+    (void)state;
+    lmdb_place.options.durability = CHATROOM_DURABLE_NONE;
+    bench_open(&b, &lmdb_kit);
+    for (unsigned round = 0; round <= ROUNDS; round++) {
+        struct port_call *mine = calls[round % 2], *others = calls[(round + 1) % 2];
+
+        for (unsigned i = 0; i < TICKETS && round < ROUNDS; i++) {
+            struct chatroom_write write = {.kind = i == 0   ? CHATROOM_ERASE_ROOM
+                                                   : i == 1 ? CHATROOM_CREATE_ROOM
+                                                            : CHATROOM_APPEND,
+                                           .key = {"a", 1},
+                                           .value = {value, SIZE}};
+            writes[round % 2][i] = write;
+            port_write_init(&mine[i], &writes[round % 2][i], 1);
+            assert_int_equal(b.store.ops->submit(b.store.self, &mine[i].ticket), CHATROOM_OK);
+        }
+        bench_flush(&b);
+        for (unsigned i = 0; i < TICKETS && round > 0; i++) {
+            port_wait(&others[i]);
+            assert_int_equal(others[i].status, CHATROOM_OK);
+        }
+    }
+    /* Of one room, the next one and the one that is being deleted. */
+    assert_in_range(file_kib(), 1, 2 * 3 * TICKETS * SIZE / 1024);
+    bench_close(&b);
 }
 
 /* ---- durability -------------------------------------------------------------------------------------------------- */
@@ -338,6 +402,8 @@ static int run_own(void)
         LMDB_CASE(lmdb__deleting_goes_on_after_a_restart),
         LMDB_CASE(lmdb__space_of_erased_rooms_is_used_again),
         LMDB_CASE(F10_overwriting_does_not_grow_the_file),
+        LMDB_CASE(F10_deleting_keeps_up_under_load),
+        LMDB_CASE(F10_trimmed_log_takes_at_most_twice_what_is_kept),
         LMDB_CASE(lmdb__every_durability_keeps_what_was_closed),
         LMDB_CASE(lmdb__standard_streams_are_never_the_database),
         LMDB_CASE(F40_newest_entry_is_told_from_the_index_and_from_the_tail),
@@ -352,6 +418,8 @@ int main(int argc, char **argv)
     int failed;
 
     lmdb_kit_init();
+    if (argc > 1 && atoi(argv[1]) > 0)
+        growths = (unsigned)atoi(argv[1]);
     failed = argc > 1 && strcmp(argv[1], "suite") == 0 ? store_suite_run("lmdb", &lmdb_kit) : run_own();
     lmdb_kit_fini();
     return failed;

@@ -343,6 +343,28 @@ static void F08_foreign_file_is_refused(void **state)
     }
 }
 
+/* Cut while it was made, before anybody was told anything: the sentence says what to do. */
+static void F02_store_whose_making_was_cut_is_refused_with_advice(void **state)
+{
+    struct chatroom_store store;
+    struct chatroom_error error = {0};
+    chatroom_store_port port = {0};
+    int fd;
+
+    (void)state;
+    mkdir(lmdb_place.path, 0700);
+    fd = open(lmdb_place.data, O_CREAT | O_WRONLY, 0600);
+    assert_int_equal(ftruncate(fd, 8192), 0);
+    close(fd);
+    assert_int_equal(lmdb_kit.make(NULL, &store), CHATROOM_OK);
+    assert_int_equal(store.ops->open(store.self, &port, &error), CHATROOM_EFORMAT);
+    assert_non_null(strstr(error.text, "the power failed while it was made"));
+    assert_non_null(strstr(error.text, "remove it"));
+    store.ops->close(store.self);
+    unlink(lmdb_place.data);
+    assert_int_equal(lmdb_try_open(), CHATROOM_OK);
+}
+
 static void F08_foreign_database_is_refused(void **state)
 {
     MDB_val key = {3, "key"}, value = {5, "value"};
@@ -501,6 +523,21 @@ static void F07_damaged_structure_is_told_with_its_page(void **state)
     assert_true(strncmp(report.where, "page ", 5) == 0);
     flip(end);
     assert_int_equal(verify(CHATROOM_LMDB_STRUCTURE, 0, &report), CHATROOM_OK);
+}
+
+/* Names of tables have no checksum. This one stays behind all others. */
+static void F07_table_of_another_name_is_not_called_sound(void **state)
+{
+    struct chatroom_lmdb_report report;
+    struct store_bench b;
+
+    (void)state;
+    bench_open(&b, &lmdb_kit);
+    lmdb_fill_rooms(&b, 2, 200, 150);
+    bench_close(&b);
+    assert_true(damage_text("ims") > 0);
+    assert_int_equal(verify(CHATROOM_LMDB_RECORDS, 0, &report), CHATROOM_EFORMAT);
+    assert_int_equal(lmdb_try_open(), CHATROOM_EFORMAT);
 }
 
 static void F07_look_ends_in_time_and_says_so(void **state)
@@ -671,10 +708,12 @@ int main(void)
         LMDB_CASE(F07_sound_store_is_called_sound),
         LMDB_CASE(F07_lost_records_are_counted_and_do_not_stop_a_start),
         LMDB_CASE(F07_damaged_structure_is_told_with_its_page),
+        LMDB_CASE(F07_table_of_another_name_is_not_called_sound),
         LMDB_CASE(F07_look_ends_in_time_and_says_so),
         LMDB_CASE(F07_copies_of_a_store_are_sound),
         LMDB_CASE(F08_cut_or_foreign_file_is_not_called_sound),
         LMDB_CASE(F08_foreign_file_is_refused),
+        LMDB_CASE(F02_store_whose_making_was_cut_is_refused_with_advice),
         LMDB_CASE(F08_foreign_database_is_refused),
         LMDB_CASE(F08_file_cut_at_any_page_is_refused),
         LMDB_CASE(F12_other_version_is_refused),

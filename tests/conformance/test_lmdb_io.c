@@ -1,107 +1,18 @@
 /*
- * test_lmdb_io.c: the lmdb store when the n-th write or sync of its data file fails, for every n.
+ * test_lmdb_io.c: the lmdb store when the n-th read, write, sync or opening of a file of its folder fails, for every n.
  *
- * The functions below come before the system's, for LMDB too.
+ *     test_lmdb_io [STEP]     of the n only each STEP-th; 1 unless it is said
  */
+#include "io_faults.h"
 #include "lmdb_kit.h"
 
-#include <errno.h>
-#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-
-enum failure {
-    FAIL_EIO,
-    FAIL_ENOSPC,
-    FAIL_SHORT, /* a write that takes half; a sync fails with EIO */
-    FAIL_KINDS,
-};
-
-static struct {
-    atomic_int calls;   /* on the data file since the fault was armed */
-    atomic_int at;      /* the call that fails; 0: none */
-    atomic_bool sticky; /* and all after it */
-    atomic_bool hit;
-    atomic_int syncs_to_go; /* fdatasync() that succeed before one fails; -1: none fails */
-    enum failure kind;
-    atomic_bool stalls; /* fdatasync() waits for gate */
-    sem_t stalled, gate;
-} fault = {.syncs_to_go = -1};
-
-static bool is_data(int fd)
-{
-    char link[64], name[256];
-    ssize_t size;
-
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    size = readlink(link, name, sizeof name);
-    return size > 9 && memcmp(name + size - 9, "/data.mdb", 9) == 0;
-}
-
-static bool fails(int fd)
-{
-    int at = fault.at, call;
-
-    if (!is_data(fd))
-        return false;
-    call = ++fault.calls;
-    if (at == 0 || call < at || (call > at && !fault.sticky))
-        return false;
-    fault.hit = true;
-    errno = fault.kind == FAIL_ENOSPC ? ENOSPC : EIO;
-    return true;
-}
-
-/* By its symbol: with 64 bit offsets the headers make another of the name. */
-ssize_t failing_pwrite(int fd, const void *bytes, size_t size, off_t offset) __asm__("pwrite");
-ssize_t failing_pwrite(int fd, const void *bytes, size_t size, off_t offset)
-{
-    if (fails(fd)) {
-        if (fault.kind != FAIL_SHORT)
-            return -1;
-        size /= 2;
-    }
-    return syscall(SYS_pwrite64, fd, bytes, size, offset);
-}
-
-ssize_t writev(int fd, const struct iovec *parts, int count)
-{
-    if (fails(fd)) {
-        if (fault.kind != FAIL_SHORT || count < 2)
-            return -1;
-        count /= 2;
-    }
-    return syscall(SYS_writev, fd, parts, count);
-}
-
-int fdatasync(int fd)
-{
-    if (fault.stalls && is_data(fd)) {
-        sem_post(&fault.stalled);
-        sem_wait(&fault.gate);
-    }
-    if (fails(fd))
-        return -1;
-    if (is_data(fd) && fault.syncs_to_go >= 0 && fault.syncs_to_go-- == 0) {
-        errno = EIO;
-        return -1;
-    }
-    return (int)syscall(SYS_fdatasync, fd);
-}
-
-static void disarm(void)
-{
-    fault.at = 0;
-    fault.syncs_to_go = -1;
-}
 
 /* ---- F03 --------------------------------------------------------------------------------------------------------- */
 
@@ -117,20 +28,20 @@ static void F03_failed_sync_retires_the_handle(void **state)
         lmdb_set_up(NULL);
         bench_open(&b, &lmdb_kit);
         assert_int_equal(bench_write(&b, CHATROOM_CREATE_ROOM, "a", "{}"), CHATROOM_OK);
-        fault.syncs_to_go = syncs;
+        io_fault.syncs_to_go = syncs;
         while (stored <= syncs && (rc = bench_append(&b, "a", "entry", NULL)) > 0)
             stored++;
         assert_int_equal(stored, syncs);
         assert_int_equal(rc, CHATROOM_EUNSURE);
-        calls = fault.calls;
+        calls = io_fault.calls;
         for (int i = 0; i < 5; i++)
             assert_int_equal(bench_append(&b, "a", "late", NULL), CHATROOM_EIO);
         assert_int_equal(bench_read(&b, &call, CHATROOM_READ_FROM, "a", 1, 100), CHATROOM_OK);
         assert_int_equal(call.row_count, stored);
         port_call_fini(&call);
         bench_close(&b);
-        assert_int_equal(fault.calls, calls);
-        disarm();
+        assert_int_equal(io_fault.calls, calls);
+        io_faults_disarm();
         bench_open(&b, &lmdb_kit);
         assert_in_range(port_room(&b.port, "a")->seq, stored, stored + 1);
         bench_close(&b);
@@ -146,12 +57,12 @@ static void F03_failed_sync_in_the_background_retires_the_handle(void **state)
     lmdb_place.options.durability = CHATROOM_DURABLE_ASYNC;
     bench_open(&b, &lmdb_kit);
     assert_int_equal(bench_write(&b, CHATROOM_CREATE_ROOM, "a", "{}"), CHATROOM_OK);
-    fault.syncs_to_go = 0;
+    io_fault.syncs_to_go = 0;
     for (int i = 0; i < 2000 && rc > 0; i++, usleep(5000))
         rc = bench_append(&b, "a", "entry", NULL);
     assert_int_equal(rc, CHATROOM_EIO);
     bench_close(&b);
-    disarm();
+    io_faults_disarm();
 }
 
 /* ---- F09 --------------------------------------------------------------------------------------------------------- */
@@ -168,14 +79,14 @@ static void F09_stalled_disk_does_not_hold_the_owner(void **state)
     lmdb_place.options.queue_tickets = FIT;
     bench_open(&b, &lmdb_kit);
     assert_int_equal(bench_write(&b, CHATROOM_CREATE_ROOM, "a", "{}"), CHATROOM_OK);
-    fault.stalls = true;
+    io_fault.stalls = true;
     for (int i = 0; i <= FIT; i++) {
         writes[i] = (struct chatroom_write){.kind = CHATROOM_APPEND, .key = {"a", 1}, .value = {"x", 1}};
         port_write_init(&puts[i], &writes[i], 1);
     }
     assert_int_equal(b.store.ops->submit(b.store.self, &puts[0].ticket), CHATROOM_OK);
     bench_flush(&b);
-    sem_wait(&fault.stalled); /* the writer has taken the first */
+    sem_wait(&io_fault.stalled); /* the writer has taken the first */
     for (int i = 1; i < FIT; i++) {
         assert_int_equal(b.store.ops->submit(b.store.self, &puts[i].ticket), CHATROOM_OK);
         bench_flush(&b);
@@ -184,8 +95,8 @@ static void F09_stalled_disk_does_not_hold_the_owner(void **state)
     assert_int_equal(b.store.ops->read(b.store.self, &get.ticket), CHATROOM_OK);
     assert_int_equal(b.store.ops->submit(b.store.self, &puts[FIT].ticket), CHATROOM_EAGAIN);
     assert_int_equal(puts[0].completions, 0); /* P1: nothing is said before it is synced */
-    fault.stalls = false;
-    sem_post(&fault.gate);
+    io_fault.stalls = false;
+    sem_post(&io_fault.gate);
     port_wait(&get);
     assert_int_equal(get.row_count, FIT);
     port_call_fini(&get);
@@ -238,7 +149,7 @@ static void expect_truth(const int64_t *seqs)
 }
 
 /* False: the scenario has fewer calls than at. */
-static bool fail_at(int at, bool sticky, enum failure kind)
+static bool fail_at(int at, bool sticky, enum io_failure kind)
 {
     struct store_bench b = {0};
     struct chatroom_error error = {0};
@@ -248,11 +159,7 @@ static bool fail_at(int at, bool sticky, enum failure kind)
         seqs[i] = CHATROOM_ECLOSED;
     lmdb_set_up(NULL);
     assert_int_equal(lmdb_kit.make(NULL, &b.store), CHATROOM_OK);
-    fault.kind = kind;
-    fault.sticky = sticky;
-    fault.hit = false;
-    fault.calls = 0;
-    fault.at = at;
+    io_faults_arm(at, sticky, kind);
     if (b.store.ops->open(b.store.self, &b.port, &error) == CHATROOM_OK) {
         bench_write(&b, CHATROOM_WRITE_ROOM, "a", "{}");
         append_all(&b, seqs);
@@ -260,29 +167,36 @@ static bool fail_at(int at, bool sticky, enum failure kind)
         assert_true(error.text[0]);
     }
     bench_close(&b);
-    disarm();
-    if (fault.hit && lmdb_try_open() == CHATROOM_OK) /* the first pages of a new file may be torn: then it is refused */
+    io_faults_disarm();
+    if (io_fault.hit &&
+        lmdb_try_open() == CHATROOM_OK) /* the first pages of a new file may be torn: then it is refused */
         expect_truth(seqs);
     else
         for (int i = 0; i < ENTRIES; i++)
-            assert_true(!fault.hit || seqs[i] < 0);
-    return fault.hit;
+            assert_true(!io_fault.hit || seqs[i] < 0);
+    return io_fault.hit;
+}
+
+static int step = 1;
+
+static void sweep(bool sticky, enum io_failure kind)
+{
+    int at = 1;
+
+    while (at < 1000 && fail_at(at, sticky, kind))
+        at += step;
+    assert_in_range(at, 40, 999);
 }
 
 static void F04_every_failing_call_leaves_the_truth(void **state)
 {
     (void)state;
     for (int kind = 0; kind < FAIL_KINDS; kind++)
-        for (int sticky = 0; sticky < 2; sticky++) {
-            int at = 1;
-
-            while (at < 1000 && fail_at(at, sticky, (enum failure)kind))
-                at++;
-            assert_in_range(at, 20, 999);
-        }
+        for (int sticky = 0; sticky < (kind == FAIL_EINTR ? 1 : 2); sticky++)
+            sweep(sticky, (enum io_failure)kind);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest cases[] = {
         LMDB_CASE(F03_failed_sync_retires_the_handle),
@@ -292,9 +206,12 @@ int main(void)
     };
     int failed;
 
-    sem_init(&fault.stalled, 0, 0);
-    sem_init(&fault.gate, 0, 0);
+    if (argc > 1)
+        step = atoi(argv[1]);
+    if (step < 1)
+        return 2;
     lmdb_kit_init();
+    io_faults_init(lmdb_place.base);
     failed = cmocka_run_group_tests_name("lmdb input and output", cases, NULL, NULL);
     lmdb_kit_fini();
     return failed;

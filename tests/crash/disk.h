@@ -78,9 +78,14 @@ struct disk_image {
 void disk_image_step(struct disk_image *image, const struct disk_event *event);
 void disk_image_free(struct disk_image *image);
 
-/* Draws one state that a power cut may leave, and makes it in folder, which is there. */
-void disk_image_draw(const struct disk_image *image, struct rnd *random, const char *folder);
+/* Draws one state that a power cut may leave. */
+void disk_image_draw(const struct disk_image *image, struct rnd *random, struct disk_content ret_files[DISK_FILES]);
 /* The state in which everything arrived. */
 void disk_image_all(const struct disk_image *image, struct disk_content *ret_data);
+
+/* Makes the files in folder, which is there; gives them back; begins an image with them, all safe. */
+void disk_files_make(const struct disk_content files[DISK_FILES], const char *folder);
+void disk_files_free(struct disk_content files[DISK_FILES]);
+void disk_image_begin(struct disk_image *image, const struct disk_content files[DISK_FILES]);
 
 #endif

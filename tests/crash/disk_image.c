@@ -206,16 +206,20 @@ static void apply_some(const struct disk_image *image, struct rnd *random, struc
     }
 }
 
+static void copy(struct disk_content *to, const struct disk_content *from)
+{
+    *to = (struct disk_content){0};
+    reserve(to, from->capacity);
+    if (from->capacity)
+        memcpy(to->bytes, from->bytes, from->capacity);
+    to->size = from->size;
+    to->exists = from->exists;
+}
+
 static void copy_safe(const struct disk_image *image, struct disk_content *files)
 {
     for (int file = 0; file < DISK_FILES; file++) {
-        const struct disk_content *safe = &image->safe[file];
-
-        files[file] = (struct disk_content){0};
-        reserve(&files[file], safe->capacity);
-        if (safe->capacity)
-            memcpy(files[file].bytes, safe->bytes, safe->capacity);
-        files[file].size = safe->size;
+        copy(&files[file], &image->safe[file]);
         files[file].exists = image->seen[file];
     }
 }
@@ -247,17 +251,11 @@ static void make_file(const char *folder, const char *name, const struct disk_co
     close(fd);
 }
 
-void disk_image_draw(const struct disk_image *image, struct rnd *random, const char *folder)
+void disk_image_draw(const struct disk_image *image, struct rnd *random, struct disk_content ret_files[DISK_FILES])
 {
-    struct disk_content files[DISK_FILES];
-
-    copy_safe(image, files);
-    apply_some(image, random, files);
-    lose_names(image, random, files);
-    for (int file = 0; file < DISK_FILES; file++) {
-        make_file(folder, names[file], &files[file]);
-        free(files[file].bytes);
-    }
+    copy_safe(image, ret_files);
+    apply_some(image, random, ret_files);
+    lose_names(image, random, ret_files);
 }
 
 void disk_image_all(const struct disk_image *image, struct disk_content *ret_data)
@@ -269,4 +267,25 @@ void disk_image_all(const struct disk_image *image, struct disk_content *ret_dat
         apply(files, image->pending[i]);
     *ret_data = files[DISK_DATA];
     free(files[DISK_LOCK].bytes);
+}
+
+void disk_files_make(const struct disk_content files[DISK_FILES], const char *folder)
+{
+    for (int file = 0; file < DISK_FILES; file++)
+        make_file(folder, names[file], &files[file]);
+}
+
+void disk_files_free(struct disk_content files[DISK_FILES])
+{
+    for (int file = 0; file < DISK_FILES; file++)
+        free(files[file].bytes);
+}
+
+void disk_image_begin(struct disk_image *image, const struct disk_content files[DISK_FILES])
+{
+    *image = (struct disk_image){.names_safe = true, .parent_safe = true};
+    for (int file = 0; file < DISK_FILES; file++) {
+        copy(&image->safe[file], &files[file]);
+        image->seen[file] = files[file].exists;
+    }
 }

@@ -50,6 +50,9 @@ struct workload {
     struct model_ticket *tickets;
     size_t count;
     uint64_t *digests; /* of the model after so many tickets */
+    bool after_crash;  /* it began with what another power cut had left: these files, and the first of the tickets */
+    struct disk_content files[DISK_FILES];
+    size_t before;
     struct disk_record record;
 };
 
@@ -71,6 +74,18 @@ static void *grown(void *list, size_t count, size_t size)
     if (!list)
         abort();
     return list;
+}
+
+static void wipe(const char *folder)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "chatroom.lock"};
+    char path[160];
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
 }
 
 /* Draws some tickets and does them; the digest after each is what a crash may leave. */
@@ -117,15 +132,27 @@ static void do_life(struct workload *w, struct model *model, struct rnd *random,
     drive_close(&drive);
 }
 
+/* The disk when the record begins. */
+static void begin_image(const struct workload *w, struct disk_image *image)
+{
+    *image = (struct disk_image){0};
+    if (!w->after_crash)
+        return;
+    disk_image_begin(image, w->files);
+    image->opened = true;
+    image->asked = image->told = w->before;
+}
+
 /* What was recorded is what is there, byte for byte; else something wrote past the record. */
 static void expect_complete(const struct workload *w, const char *folder)
 {
-    struct disk_image image = {0};
+    struct disk_image image;
     struct disk_content data;
     char path[160], *bytes;
     struct stat status;
     int fd;
 
+    begin_image(w, &image);
     for (size_t i = 0; i < w->record.count; i++)
         disk_image_step(&image, &w->record.events[i]);
     disk_image_all(&image, &data);
@@ -141,50 +168,6 @@ static void expect_complete(const struct workload *w, const char *folder)
     free(data.bytes);
     disk_image_free(&image);
 }
-
-static void wipe(const char *folder)
-{
-    static const char *const names[] = {"data.mdb", "lock.mdb", "chatroom.lock"};
-    char path[160];
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
-}
-
-static void workload_record(struct workload *w, uint64_t seed)
-{
-    struct rnd random = rnd_new(seed, 0);
-    struct model model = {.next_number = 1};
-    unsigned lives = 1 + rnd_below(&random, 3);
-    char folder[140];
-
-    *w = (struct workload){.seed = seed};
-    snprintf(folder, sizeof folder, "%s/recorded", base);
-    disk_record_start(&w->record, folder);
-    port_heard = note_told;
-    while (lives-- > 0)
-        do_life(w, &model, &random, folder);
-    disk_record_stop();
-    port_heard = NULL;
-    expect_complete(w, folder);
-    wipe(folder);
-    model_free(&model);
-}
-
-static void workload_free(struct workload *w)
-{
-    for (size_t i = 0; i < w->count; i++)
-        model_ticket_free(&w->tickets[i]);
-    free(w->tickets);
-    free(w->digests);
-    disk_record_free(&w->record);
-}
-
-/* ---- one state
- * ------------------------------------------------------------------------------------------------------- */
 
 /* How many tickets the state holds; SIZE_MAX: no number fits. */
 static size_t find_prefix(const struct workload *w, const struct disk_image *image, uint64_t digest)
@@ -202,6 +185,90 @@ static void model_after(const struct workload *w, size_t count, struct model *re
     for (size_t i = 0; i < count; i++)
         model_apply(ret_model, &w->tickets[i]);
 }
+
+/* How many tickets a state holds, without a change to it. */
+static size_t count_tickets(const struct workload *w, const struct disk_image *image)
+{
+    char folder[140];
+    struct drive drive;
+    uint64_t digest;
+
+    snprintf(folder, sizeof folder, "%s/looked-at", base);
+    mkdir(folder, 0700);
+    disk_files_make(w->files, folder);
+    if (drive_open(&drive, folder) || drive_digest(&drive, &digest))
+        die("what a power cut left cannot be opened");
+    drive_close(&drive);
+    wipe(folder);
+    return find_prefix(w, image, digest);
+}
+
+/* Cuts the power somewhere in the record, and begins a new one on what that leaves. */
+static void begin_after_crash(struct workload *w, struct model *model, struct rnd *random, const char *folder)
+{
+    struct disk_image image;
+    size_t last = rnd_below(random, (unsigned)w->record.count);
+    uint64_t next_number = model->next_number;
+
+    begin_image(w, &image);
+    for (size_t at = 0; at <= last || !image.opened; at++)
+        disk_image_step(&image, &w->record.events[at]);
+    disk_files_free(w->files);
+    disk_image_draw(&image, random, w->files);
+    w->before = count_tickets(w, &image);
+    if (w->before == SIZE_MAX)
+        die("what a power cut left is not what was acknowledged");
+    disk_image_free(&image);
+    while (w->count > w->before)
+        model_ticket_free(&w->tickets[--w->count]);
+    model_free(model);
+    model_after(w, w->count, model);
+    model->next_number = next_number;
+    disk_record_free(&w->record);
+    wipe(folder);
+    mkdir(folder, 0700);
+    disk_files_make(w->files, folder);
+    w->after_crash = true;
+}
+
+static void workload_record(struct workload *w, uint64_t seed)
+{
+    struct rnd random = rnd_new(seed, 0);
+    struct model model = {.next_number = 1};
+    unsigned lives = 1 + rnd_below(&random, 3);
+    char folder[140];
+
+    *w = (struct workload){.seed = seed};
+    snprintf(folder, sizeof folder, "%s/recorded", base);
+    disk_record_start(&w->record, folder);
+    port_heard = note_told;
+    while (lives-- > 0)
+        do_life(w, &model, &random, folder);
+    disk_record_stop();
+    for (unsigned crashes = rnd_below(&random, 3); crashes > 0; crashes--) {
+        begin_after_crash(w, &model, &random, folder);
+        disk_record_start(&w->record, folder);
+        do_life(w, &model, &random, folder);
+        disk_record_stop();
+    }
+    port_heard = NULL;
+    expect_complete(w, folder);
+    wipe(folder);
+    model_free(&model);
+}
+
+static void workload_free(struct workload *w)
+{
+    for (size_t i = 0; i < w->count; i++)
+        model_ticket_free(&w->tickets[i]);
+    free(w->tickets);
+    free(w->digests);
+    disk_files_free(w->files);
+    disk_record_free(&w->record);
+}
+
+/* ---- one state
+ * ------------------------------------------------------------------------------------------------------- */
 
 static const char *write_on(struct drive *drive, struct model *model, struct rnd *random)
 {
@@ -298,15 +365,18 @@ static void report_bad(const struct workload *w, size_t at, unsigned draw, const
 /* A worker's share: every so-many-th state from number first on. Returns when all are done. */
 static void explore(const struct workload *w, unsigned draws, unsigned worker, unsigned long first)
 {
-    struct disk_image image = {.ignores_syncs = options.ignores_syncs};
+    struct disk_image image;
     unsigned long number = 0;
     char folder[140];
 
+    begin_image(w, &image);
+    image.ignores_syncs = options.ignores_syncs;
     snprintf(folder, sizeof folder, "%s/worker-%u", base, worker);
     for (size_t at = 0; at < w->record.count; at++) {
         disk_image_step(&image, &w->record.events[at]);
         for (unsigned draw = 0; draw < draws && is_crash_point(w, at); draw++, number++) {
             struct rnd random = rnd_new(w->seed, (uint64_t)at << 16 | draw);
+            struct disk_content files[DISK_FILES];
             const char *wrong;
 
             if (number < first || number % options.workers != worker)
@@ -314,7 +384,9 @@ static void explore(const struct workload *w, unsigned draws, unsigned worker, u
             tally->at[worker] = number;
             alarm(STATE_SECONDS);
             mkdir(folder, 0700);
-            disk_image_draw(&image, &random, folder);
+            disk_image_draw(&image, &random, files);
+            disk_files_make(files, folder);
+            disk_files_free(files);
             wrong = try_state(w, &image, &random, folder);
             if (wrong)
                 report_bad(w, at, draw, wrong);
@@ -343,7 +415,7 @@ static pid_t start(const struct workload *w, unsigned draws, unsigned worker, un
     return child;
 }
 
-/* A worker that ends by a signal has found a bad state, and goes on behind it. */
+/* A worker that ends by a signal, or by a sanitizer, has found a bad state; another goes on behind it. */
 static void explore_all(const struct workload *w, unsigned draws)
 {
     pid_t children[WORKERS_MOST];
@@ -360,15 +432,13 @@ static void explore_all(const struct workload *w, unsigned draws)
             i++;
         if (i == options.workers)
             continue;
-        if (WIFSIGNALED(status)) {
+        if (status != 0) {
             char text[80];
 
-            snprintf(text, sizeof text, "signal %d, at state %lu of its workload", WTERMSIG(status), tally->at[i]);
+            snprintf(text, sizeof text, "it ended with %d, at state %lu of its workload", status, tally->at[i]);
             report_bad(w, 0, 0, text);
             tally->states++;
             children[i] = start(w, draws, i, tally->at[i] + 1);
-        } else if (status != 0) {
-            die("a worker failed");
         } else {
             running--;
         }

@@ -20,9 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAGE       4096
-#define SECTOR     512
-#define FLIPS_EACH 250 /* of one store */
+#define PAGE         4096
+#define SECTOR       512
+#define FLIPS_EACH   250 /* of one store */
+#define EXIT_OUTCOME 64  /* and above: what no sanitizer ends with */
 
 /* How a server on a damaged store ends. */
 enum outcome {
@@ -323,11 +324,13 @@ static enum outcome serve_apart(struct store *s, struct rnd *random)
 
         dup2(quiet, STDERR_FILENO);
         alarm(30);
-        _exit((int)serve(&s->model, random));
+        _exit(EXIT_OUTCOME + (int)serve(&s->model, random));
     }
     if (waitpid(child, &status, 0) != child)
         die("a process was lost");
-    return WIFEXITED(status) && WEXITSTATUS(status) < OUTCOMES ? (enum outcome)WEXITSTATUS(status) : CRASHED;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) < EXIT_OUTCOME || WEXITSTATUS(status) >= EXIT_OUTCOME + OUTCOMES)
+        return CRASHED;
+    return (enum outcome)(WEXITSTATUS(status) - EXIT_OUTCOME);
 }
 
 /* ---- program
