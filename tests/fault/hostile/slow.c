@@ -200,8 +200,9 @@ static void recover(struct scene *scene, uint64_t newest)
 }
 
 struct talk {
-    size_t size;    /* of a message */
-    unsigned every; /* ms */
+    size_t size;      /* of a message */
+    unsigned every;   /* ms */
+    unsigned seconds; /* then all who do not read are gone */
 };
 
 struct hall {
@@ -248,7 +249,7 @@ static size_t talk_to_the_deaf(struct hall *hall, const struct talk *talk)
     char *message = long_message(talk->size);
     size_t peak = 0;
 
-    while (now_ns() < began + 15 * SECOND * patience() && (!gone || now_ns() < began + 2 * SECOND)) {
+    while (now_ns() < began + talk->seconds * SECOND * patience() && (!gone || now_ns() < began + 2 * SECOND)) {
         if (now_ns() >= next && !gone) {
             say_all(&hall->talkers, message);
             next = now_ns() + talk->every * 1000000ull;
@@ -291,13 +292,13 @@ static bool non_readers(const struct talk *talk)
 /* The hard limit ends them. */
 static bool non_readers_of_much(void)
 {
-    return non_readers(&(struct talk){8192, 20});
+    return non_readers(&(struct talk){8192, 20, 6});
 }
 
 /* The soft one does, or that they take nothing for so long. */
 static bool non_readers_of_little(void)
 {
-    return non_readers(&(struct talk){1024, 100});
+    return non_readers(&(struct talk){1024, 100, 15});
 }
 
 static void F30_who_does_not_read_is_cut_and_counted_and_costs_others_nothing(void **state)
