@@ -70,32 +70,54 @@ static void T02_trickled_handshakes_end_in_time_and_cost_little(void **state)
 #define METRICS_REQUEST "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 #define PIPELINED       2000
 
+static uint64_t sent_by_all(const struct crowd *crowd)
+{
+    uint64_t sent = 0;
+
+    for (size_t i = 0; i < crowd->count; i++)
+        sent += crowd->peers[i].sent;
+    return sent;
+}
+
+/* Until all are gone. Returns for how long the last of them was there without that anything moved. */
+static uint64_t watch_them_go(struct crowd *crowd, struct scene *scene, size_t *ret_peak)
+{
+    uint64_t began = now_ns(), moved = began, sent = 0;
+
+    *ret_peak = 0;
+    while (crowd_count_ended(crowd) < crowd->count && now_ns() < began + 30 * SECOND * patience()) {
+        crowd_turn(crowd, 100);
+        *ret_peak = most(*ret_peak, scene_growth(scene));
+        if (sent_by_all(crowd) != sent)
+            moved = now_ns();
+        sent = sent_by_all(crowd);
+    }
+    print_message("%zu who read no answer: gone after %.1f s, the server grew by %.1f MiB\n", crowd->count,
+                  (double)(now_ns() - began) / 1e9, (double)*ret_peak / MIB);
+    return now_ns() - moved;
+}
+
 static bool unread_answers(void)
 {
     static const char *const options[] = {"--metrics", "/metrics", NULL};
     const size_t count = size_of(100, 900); /* fewer than may be opening at a time, or the regulars had no place */
     struct scene scene;
     struct crowd crowd;
-    uint64_t began;
-    size_t peak = 0;
+    uint64_t stuck;
+    size_t peak;
     bool well;
 
     scene_begin(&scene, true, options, true);
     regulars_begin(scene.regulars);
     crowd_init(&crowd, scene.target.port, count);
-    began = now_ns();
     for (size_t i = 0; i < count; i++) {
         crowd.peers[i].small = crowd.peers[i].deaf = true;
         crowd_connect(&crowd, &crowd.peers[i]);
         crowd_flood(&crowd, &crowd.peers[i], METRICS_REQUEST, sizeof METRICS_REQUEST - 1, PIPELINED);
     }
-    while (crowd_count_ended(&crowd) < count && now_ns() < began + 15 * SECOND * patience()) {
-        crowd_turn(&crowd, 100);
-        peak = most(peak, scene_growth(&scene));
-    }
-    print_message("%zu who read no answer: gone after %.1f s, the server grew by %.1f MiB\n", count,
-                  (double)(now_ns() - began) / 1e9, (double)peak / MIB);
+    stuck = watch_them_go(&crowd, &scene, &peak);
     assert_int_equal(crowd_count_ended(&crowd), count);
+    assert_in_range(stuck, 8 * SECOND, 12 * SECOND * patience()); /* write_ms, counted by each for itself */
     assert_in_range(peak, 0, count * 16 * KIB + 2 * MIB);
     well = regulars_are_well(scene.regulars, "unread answers", scene.before, FLOOR_MS);
     crowd_fini(&crowd);
@@ -200,8 +222,9 @@ static void recover(struct scene *scene, uint64_t newest)
 }
 
 struct talk {
-    size_t size;    /* of a message */
-    unsigned every; /* ms */
+    size_t size;      /* of a message */
+    unsigned every;   /* ms */
+    unsigned seconds; /* then all who do not read are gone */
 };
 
 struct hall {
@@ -248,7 +271,7 @@ static size_t talk_to_the_deaf(struct hall *hall, const struct talk *talk)
     char *message = long_message(talk->size);
     size_t peak = 0;
 
-    while (now_ns() < began + 15 * SECOND * patience() && (!gone || now_ns() < began + 2 * SECOND)) {
+    while (now_ns() < began + talk->seconds * SECOND * patience() && (!gone || now_ns() < began + 2 * SECOND)) {
         if (now_ns() >= next && !gone) {
             say_all(&hall->talkers, message);
             next = now_ns() + talk->every * 1000000ull;
@@ -291,13 +314,13 @@ static bool non_readers(const struct talk *talk)
 /* The hard limit ends them. */
 static bool non_readers_of_much(void)
 {
-    return non_readers(&(struct talk){8192, 20});
+    return non_readers(&(struct talk){8192, 20, 6});
 }
 
 /* The soft one does, or that they take nothing for so long. */
 static bool non_readers_of_little(void)
 {
-    return non_readers(&(struct talk){1024, 100});
+    return non_readers(&(struct talk){1024, 100, 15});
 }
 
 static void F30_who_does_not_read_is_cut_and_counted_and_costs_others_nothing(void **state)

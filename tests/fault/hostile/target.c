@@ -27,14 +27,6 @@ uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-unsigned patience(void)
-{
-    const char *text = getenv("E2E_PATIENCE");
-    int value = text ? atoi(text) : 1;
-
-    return value > 1 ? (unsigned)value : 1;
-}
-
 bool measures_memory(void)
 {
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
@@ -42,6 +34,14 @@ bool measures_memory(void)
 #else
     return true;
 #endif
+}
+
+unsigned patience(void)
+{
+    const char *text = getenv("E2E_PATIENCE");
+    int value = text ? atoi(text) : measures_memory() ? 1 : 5;
+
+    return value > 1 ? (unsigned)value : 1;
 }
 
 static const char *path(const struct target *target, const char *name, char *buffer, size_t size)
