@@ -115,6 +115,7 @@ static void send_script(struct world *w, struct session *s)
     snprintf(text, sizeof text, "{\"action\":\"run\",\"n\":%zu,\"script\":\"%s\"}", s->count - 1, m->script);
     trace(w, "%u sends %zu %s", s->serial, s->count - 1, m->script);
     wire_send(w->wire, s->wire, text);
+    w->sent_bytes += strlen(text);
 }
 
 static void close_client(struct world *w, struct session *s, uint16_t code)
@@ -152,6 +153,7 @@ static void send_garbage(struct world *w, struct session *s)
         return;
     if (which < sizeof texts / sizeof *texts) {
         wire_send(w->wire, s->wire, texts[which]);
+        w->sent_bytes += strlen(texts[which]);
         return;
     }
     s->may_end = true;

@@ -71,6 +71,7 @@ static void choose_faults(struct options *o, struct rnd *r)
     o->full = sometimes(r, 3, 100);
     o->unsure = sometimes(r, 4, 10);
     o->refuse_read = sometimes(r, 3, 60);
+    o->refuse_read *= rnd_below(r, 4) == 0 ? 8 : 1;
     o->read_fails = sometimes(r, 3, 60);
     o->corrupt = sometimes(r, 3, 60);
     o->damage = sometimes(r, 6, 60);
@@ -97,6 +98,7 @@ static void choose_limits(struct options *o, struct rnd *r)
     o->held_bytes = sometimes(r, 6, 2000);
     o->held_bytes += o->held_bytes > 0 ? 400 : 0;
     o->history_entries = sometimes(r, 3, 6);
+    o->history_pages = 1 + rnd_below(r, 2);
     o->per_second = sometimes(r, 6, 20);
     o->burst = 1 + rnd_below(r, 40);
     o->throttle = sometimes(r, 8, 40);
