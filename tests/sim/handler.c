@@ -147,7 +147,7 @@ static int put_off(struct world *w, chatroom_request *request, const struct sess
     m->deferred_ms = world_ms(w);
     m->due_ms = 0;
     for (unsigned digit = 0; digit < ROOMS; digit++)
-        if (m->joins[digit] < 0)
+        if (m->joins[digit] < 0 || m->deletes)
             w->leaves_put_off |= 1u << digit;
     defer(w, request, (struct deferred){.due_ms = world_ms(w) + wait, .serial = s->serial, .message = n});
     return CHATROOM_OK;

@@ -466,11 +466,21 @@ static void leave_nothing(struct world *w, bool may_have_failed)
         broken(w, P8, "everybody went, and sessions stayed");
 }
 
+/* Of members, in powers of two: all who are there, and as many who are about to come. */
+static size_t list_bytes(const struct world *w)
+{
+    size_t capacity = 4;
+
+    while (capacity < 2 * w->options.slots)
+        capacity *= 2;
+    return capacity * sizeof(void *);
+}
+
 /* The list of a room's members stays as long as it has been, and is not longer than all could make it. */
 static void check_baseline(struct world *w)
 {
     size_t rooms = w->options.chat ? ROOMS : 1;
-    size_t lists = 2 * SLOTS * sizeof(void *) * rooms + w->limits.recent_bytes;
+    size_t lists = list_bytes(w) * rooms + w->limits.recent_bytes;
 
     if (w->baseline == 0)
         w->baseline = w->heap.blocks;
@@ -478,7 +488,7 @@ static void check_baseline(struct world *w)
         w->baseline_bytes = w->bytes;
     if (w->heap.blocks > w->baseline + rooms * (w->limits.recent_bytes > 0 ? 3 : 1))
         broken(w, P8, "everybody went, and %zu blocks stayed where there were %zu", w->heap.blocks, w->baseline);
-    if (w->bytes > w->baseline_bytes + lists + 4096)
+    if (w->bytes > w->baseline_bytes + lists + 512)
         broken(w, P8, "everybody went, and %zu bytes stayed where there were %zu", w->bytes, w->baseline_bytes);
 }
 

@@ -132,7 +132,7 @@ struct world {
     size_t life_sessions;            /* those before it */
     uint64_t life_ms;                /* when it began */
     uint64_t life_epoch;             /* the last room that was made before it */
-    unsigned leaves_put_off;         /* rooms, a bit each, which somebody was to leave later in this life, if at all */
+    unsigned leaves_put_off;         /* rooms, a bit each, which somebody was to leave or delete later, if at all */
     unsigned doubtful;               /* rooms, a bit each, which a client did not get into in this life */
     struct log *logs;                /* by epoch */
     size_t log_count;
