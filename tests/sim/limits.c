@@ -101,6 +101,21 @@ void check_at_once(struct world *w, const struct session *s)
             broken(w, P5, "message %zu of session %u waits, and nothing is in its way", n, s->serial);
 }
 
+/* With nothing at the store, and nothing put off, nothing is under way. */
+static void check_settled(struct world *w)
+{
+    if (!sim_store_idle(w->disk) || w->deferred_count > 0 || w->stops || w->options.wire_faults > 0 ||
+        chatroom_deadline(w->c) == 0)
+        return;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        const struct session *s = w->slots[i];
+
+        for (size_t n = s ? s->count : 0; n-- > 1 && n > s->last_ended && !s->slow && !s->oom && !s->may_end;)
+            if (s->messages[n].started && !s->messages[n].answered)
+                broken(w, P5, "message %zu of session %u is under way, and waits for nothing", n, s->serial);
+    }
+}
+
 void check_deadlines(struct world *w)
 {
     uint64_t ms = w->options.authorizer ? 250 : w->limits.handler_timeout_ms;
@@ -117,6 +132,8 @@ void check_deadlines(struct world *w)
                    w->deferred[i].message, s->serial, (unsigned long long)(world_ms(w) - m->deferred_ms),
                    (unsigned long long)m->deferred_ms);
     }
+    if (!w->options.chat)
+        check_settled(w);
 }
 
 /* ---- what is expected ---- */

@@ -72,7 +72,7 @@ static void choose_faults(struct options *o, struct rnd *r)
     o->full = sometimes(r, 3, 100);
     o->unsure = sometimes(r, 4, 10);
     o->refuse_read = sometimes(r, 3, 60);
-    o->refuse_read *= rnd_below(r, 4) == 0 ? 8 : 1;
+    o->refuse_read *= rnd_below(r, 2) == 0 ? 8 : 1;
     o->read_fails = sometimes(r, 3, 60);
     o->corrupt = sometimes(r, 3, 60);
     o->damage = sometimes(r, 6, 60);
