@@ -139,7 +139,7 @@ static bool is_stored(const struct world *w, const struct session *s, char digit
     int size = snprintf(payload, sizeof payload, "\"s%u.%zu.%zu\"", s->serial, n, at);
     int key_size = snprintf(key, sizeof key, "%.16si%zu", s->id, n / 3);
 
-    for (uint64_t epoch = 1; sim_disk_life(w->disk, epoch); epoch++) {
+    for (uint64_t epoch = sim_disk_epochs(w->disk); epoch > 0; epoch--) {
         const struct sim_life *life = sim_disk_life(w->disk, epoch);
 
         if (strcmp(life->name, room) != 0)
@@ -333,7 +333,7 @@ static void hear_page(struct world *w, struct session *s, const char *text)
 /* T12: that it was not taken is right, and is not said too often. */
 static void check_not_taken(struct world *w, struct session *s, const char *code)
 {
-    bool busy = strcmp(code, "busy") == 0, plain = !s->garbage && !s->oom;
+    bool busy = strcmp(code, "busy") == 0, plain = !s->garbage && !s->oom && !s->may_end;
     size_t most = 0;
 
     if ((!busy && strcmp(code, "rate_limited") != 0) || w->options.throttle > 0)
@@ -345,6 +345,9 @@ static void check_not_taken(struct world *w, struct session *s, const char *code
             most = s->messages[n].under_way;
     if (busy && plain && w->options.held_bytes == 0 && most < w->limits.held_messages)
         broken(w, P5, "session %u is refused for %zu messages under way", s->serial, most);
+    if (busy && plain && w->options.held_bytes > 0 && w->options.held_messages == 0 &&
+        w->sent_bytes <= w->limits.held_bytes)
+        broken(w, P8, "session %u is refused for what is through", s->serial);
     if (!busy && plain && s->count - 1 <= w->limits.messages_burst)
         broken(w, CONTRACT, "session %u is refused for %zu messages", s->serial, s->count - 1);
 }

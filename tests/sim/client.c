@@ -100,6 +100,19 @@ static void connect_client(struct world *w, unsigned slot)
     }
 }
 
+/* Comes or goes, waits, and says something. */
+static void put_off_in_the_middle(struct rnd *r, char *script)
+{
+    static const char letters[] = "CLLLDNS";
+    char letter = letters[rnd_below(r, sizeof letters - 1)], digit = digit_of(r, letter);
+
+    script[0] = '\0';
+    add(r, script, letter, digit);
+    add(r, script, 'Z', '0');
+    letter = letters[rnd_below(r, sizeof letters - 1)];
+    add(r, script, letter, digit_of(r, letter));
+}
+
 static void send_script(struct world *w, struct session *s)
 {
     struct message *m = message_new(w, s);
@@ -108,6 +121,8 @@ static void send_script(struct world *w, struct session *s)
     write_script(&w->random, w->options.operations, m->script);
     if (rnd_below(&w->random, 150) == 0 && !w->soaks)
         add(&w->random, m->script, 'X', '1');
+    if (rnd_below(&w->random, 10) < w->options.put_off && !strpbrk(m->script, "jJzZ"))
+        put_off_in_the_middle(&w->random, m->script);
     m->under_way = (unsigned)(s->count - 2 - s->last_ended);
     m->at_once = m->under_way == 0 && s->accepted && strspn(m->script, "OYToyt0123456789") == strlen(m->script);
     m->names = strpbrk(m->script, "nN") != NULL;
@@ -115,6 +130,7 @@ static void send_script(struct world *w, struct session *s)
     snprintf(text, sizeof text, "{\"action\":\"run\",\"n\":%zu,\"script\":\"%s\"}", s->count - 1, m->script);
     trace(w, "%u sends %zu %s", s->serial, s->count - 1, m->script);
     wire_send(w->wire, s->wire, text);
+    w->sent_bytes += strlen(text);
 }
 
 static void close_client(struct world *w, struct session *s, uint16_t code)
@@ -152,6 +168,7 @@ static void send_garbage(struct world *w, struct session *s)
         return;
     if (which < sizeof texts / sizeof *texts) {
         wire_send(w->wire, s->wire, texts[which]);
+        w->sent_bytes += strlen(texts[which]);
         return;
     }
     s->may_end = true;

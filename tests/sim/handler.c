@@ -111,6 +111,9 @@ static int post(struct world *w, chatroom_request *request, const struct session
         return CHATROOM_OK; /* it may have an id, and not be let in yet */
     snprintf(text, sizeof text, "O %u", to->serial);
     result = chatroom_request_post(request, chatroom_bytes(to->id, sizeof to->id), chatroom_str(text));
+    if (result == CHATROOM_EGONE && to->accepted && !to->may_end && !to->oom && !to->slow &&
+        wire_is_open(w->wire, to->wire) && w->options.wire_faults == 0 && w->options.per_second == 0)
+        broken(w, CONTRACT, "session %u is there, and cannot be found", to->serial);
     return result == CHATROOM_EGONE ? CHATROOM_OK : result;
 }
 
@@ -143,6 +146,9 @@ static int put_off(struct world *w, chatroom_request *request, const struct sess
 
     m->deferred_ms = world_ms(w);
     m->due_ms = 0;
+    for (unsigned digit = 0; digit < ROOMS; digit++)
+        if (m->joins[digit] < 0 || m->deletes)
+            w->leaves_put_off |= 1u << digit;
     defer(w, request, (struct deferred){.due_ms = world_ms(w) + wait, .serial = s->serial, .message = n});
     return CHATROOM_OK;
 }
@@ -196,6 +202,13 @@ static char page_of(const struct message *m, size_t at, char digit)
     return '-';
 }
 
+static size_t members_of(const struct world *w, char digit)
+{
+    char name[3];
+
+    return chatroom_room_members(w->c, room_name(digit, name));
+}
+
 static bool is_mild(int result)
 {
     return result == CHATROOM_EEXIST || result == CHATROOM_ENOENT || result == CHATROOM_ETOOBIG;
@@ -206,6 +219,7 @@ static int perform(struct world *w, chatroom_request *request, struct session *s
 {
     struct message *m = &s->messages[n];
     int result = CHATROOM_OK;
+    size_t before;
 
     for (; script[*at]; *at += 2) {
         char letter = (char)toupper((unsigned char)script[*at]), digit = script[*at + 1], what[8];
@@ -214,7 +228,11 @@ static int perform(struct world *w, chatroom_request *request, struct session *s
             *at += 2;
             return put_off(w, request, s, n);
         }
+        before = members_of(w, digit);
         result = operate(w, request, s, n, letter, digit, *at);
+        if (result == CHATROOM_OK && (letter == 'J' || letter == 'L'))
+            m->joins[digit - '0'] += (int)members_of(w, digit) - (int)before;
+        m->deletes |= letter == 'D' || letter == 'C';
         if (result == CHATROOM_OK) {
             if (strchr("HBA", letter)) {
                 m->paged = true;

@@ -23,7 +23,8 @@ static void check_members(struct world *w)
     for (unsigned digit = 0; w->options.room_members > 0 && is_strict(&w->options) && digit < ROOMS; digit++) {
         char name[3] = {'r', (char)('0' + digit), 0};
 
-        if (chatroom_room_members(w->c, chatroom_str(name)) > w->limits.room_members)
+        if (!(w->leaves_put_off & 1u << digit) &&
+            chatroom_room_members(w->c, chatroom_str(name)) > w->limits.room_members)
             broken(w, P4, "%s has %zu members", name, chatroom_room_members(w->c, chatroom_str(name)));
     }
 }
@@ -98,6 +99,88 @@ void check_at_once(struct world *w, const struct session *s)
     for (size_t n = s->count; is_free(w, s) && n-- > 1 && s->messages[n].sent_tick == w->tick;)
         if (s->messages[n].at_once && !s->messages[n].answered)
             broken(w, P5, "message %zu of session %u waits, and nothing is in its way", n, s->serial);
+}
+
+/* With nothing at the store, and nothing put off, nothing is under way. */
+static void check_settled(struct world *w)
+{
+    if (!sim_store_idle(w->disk) || w->deferred_count > 0 || w->stops || w->options.wire_faults > 0 ||
+        chatroom_deadline(w->c) == 0)
+        return;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        const struct session *s = w->slots[i];
+
+        for (size_t n = s ? s->count : 0; n-- > 1 && n > s->last_ended && !s->slow && !s->oom && !s->may_end;)
+            if (s->messages[n].started && !s->messages[n].answered)
+                broken(w, P5, "message %zu of session %u is under way, and waits for nothing", n, s->serial);
+    }
+}
+
+void check_deadlines(struct world *w)
+{
+    uint64_t ms = w->options.authorizer ? 250 : w->limits.handler_timeout_ms;
+
+    for (size_t i = 0; i < w->deferred_count; i++) {
+        const struct session *s = w->sessions[w->deferred[i].serial];
+        const struct message *m = &s->messages[w->deferred[i].message];
+
+        if (w->deferred[i].message == 0 || m->answered || m->under_way > 0 || s->slow || s->oom || s->ended ||
+            s->may_end || w->stops || w->options.wire_faults > 0)
+            continue;
+        if (world_ms(w) > m->deferred_ms + ms)
+            broken(w, P5, "message %zu of session %u was to be answered by now, %llu ms after %llu",
+                   w->deferred[i].message, s->serial, (unsigned long long)(world_ms(w) - m->deferred_ms),
+                   (unsigned long long)m->deferred_ms);
+    }
+    if (!w->options.chat)
+        check_settled(w);
+}
+
+/* ---- what is expected ---- */
+
+static bool count_member(void *arg, chatroom_span id, chatroom_span name)
+{
+    (void)id;
+    (void)name;
+    ++*(size_t *)arg;
+    return true;
+}
+
+/* What a room will be when nothing but what was put off is under way; false: that is not known. */
+static bool foresee(struct world *w, unsigned digit, size_t *ret_count)
+{
+    char name[3] = {'r', (char)('0' + digit), 0};
+    size_t count = 0;
+
+    chatroom_each_member(w->c, chatroom_str(name), count_member, &count);
+    for (size_t i = 0; i < w->deferred_count; i++) {
+        const struct session *s = w->sessions[w->deferred[i].serial];
+        const struct message *m = &s->messages[w->deferred[i].message];
+
+        if (w->deferred[i].authorizes || m->answered)
+            continue;
+        if (m->joins[digit] < 0 && !s->seats[digit].in) /* somebody deleted it since */
+            return false;
+        if (m->deletes || s->ended || s->slow || s->oom || w->deferred[i].message == 0)
+            return false;
+        count += (size_t)m->joins[digit];
+    }
+    *ret_count = count;
+    return true;
+}
+
+void check_expected(struct world *w)
+{
+    size_t count;
+
+    for (unsigned digit = 0; digit < ROOMS && !w->options.chat && sim_store_idle(w->disk); digit++) {
+        char name[3] = {'r', (char)('0' + digit), 0};
+
+        if (sim_disk_room(w->disk, chatroom_str(name)) && foresee(w, digit, &count) &&
+            chatroom_room_members(w->c, chatroom_str(name)) != count)
+            broken(w, P8, "%s has %zu members or will have, and %zu are expected", name, count,
+                   chatroom_room_members(w->c, chatroom_str(name)));
+    }
 }
 
 /* ---- counters ---- */

@@ -55,6 +55,7 @@ static void choose_sizes(struct options *o, struct rnd *r)
     o->keep = rnd_below(r, 4) == 0;
     o->chat_rates = rnd_below(r, 3) == 0;
     o->names = rnd_below(r, 2);
+    o->put_off = sometimes(r, 4, 5);
 }
 
 static void choose_faults(struct options *o, struct rnd *r)
@@ -71,6 +72,7 @@ static void choose_faults(struct options *o, struct rnd *r)
     o->full = sometimes(r, 3, 100);
     o->unsure = sometimes(r, 4, 10);
     o->refuse_read = sometimes(r, 3, 60);
+    o->refuse_read *= rnd_below(r, 2) == 0 ? 8 : 1;
     o->read_fails = sometimes(r, 3, 60);
     o->corrupt = sometimes(r, 3, 60);
     o->damage = sometimes(r, 6, 60);
@@ -94,9 +96,10 @@ static void choose_limits(struct options *o, struct rnd *r)
     o->session_rooms = sometimes(r, 3, 3);
     o->connections = sometimes(r, 6, 40);
     o->held_messages = sometimes(r, 3, 4);
-    o->held_bytes = sometimes(r, 6, 2000);
-    o->held_bytes += o->held_bytes > 0 ? 400 : 0;
+    o->held_bytes = sometimes(r, 6, 500);
+    o->held_bytes += o->held_bytes > 0 ? 200 : 0;
     o->history_entries = sometimes(r, 3, 6);
+    o->history_pages = 1 + rnd_below(r, 2);
     o->per_second = sometimes(r, 6, 20);
     o->burst = 1 + rnd_below(r, 40);
     o->throttle = sometimes(r, 8, 40);

@@ -17,16 +17,18 @@
 
 enum ask { NOTHING, REGISTER, CREATE, JOIN, SAY, SAY_TWICE, PAGE, MEMBERS, LEAVE, NONSENSE, SWEEP };
 
-enum { NAME_MOST = 24, PAYLOAD_MOST = 32 };
+enum { NAME_MOST = 24, PAYLOAD_MOST = 32, COUNTED_OUT_MS = 20000 };
 
 struct talk {
     char name[NAME_MOST];
     char room; /* its digit; 0: in none */
     uint64_t epoch, next, since_ms;
+    uint64_t stayed_ms; /* when it was to go, and was refused; 0: never */
     enum ask ask;
     char target, wanted[NAME_MOST];
     uint64_t before, after;
-    bool rises, cheats, lost;
+    bool rises, cheats, lost, doomed;
+    unsigned joins, creates; /* that the rates let through */
     size_t said, limit;
 };
 
@@ -190,16 +192,18 @@ bool talk_may_ask(struct session *s)
 void talk_act(struct world *w, struct session *s)
 {
     struct talk *t = talk_of(s);
-    unsigned kind = rnd_below(&w->random, 100);
+    unsigned kind = rnd_below(&w->random, 100), coming = w->options.chat_rates ? 50 : 15;
 
     if (!s->accepted || s->slow || t->ask != NOTHING)
         return;
-    if (t->lost) {
+    if (t->doomed) {
+        return;
+    } else if (t->lost) {
         s->may_end = true;
         wire_close(w->wire, s->wire, 1000);
     } else if (kind < 5 || (!t->name[0] && kind < 80)) {
         ask_for_name(w, s);
-    } else if (kind < 15 || (!t->room && kind < 70)) {
+    } else if (kind < coming || (!t->room && kind < 70)) {
         ask_for_room(w, s, kind % 4 == 0);
     } else if (kind < 80) {
         say(w, s);
@@ -332,6 +336,18 @@ static void enter(struct world *w, struct talk *t, const struct page *page, uint
     t->since_ms = world_ms(w);
 }
 
+/* T12: chat.h, rate_limits. */
+static void count_coming(struct world *w, const struct session *s)
+{
+    struct talk *t = s->talk;
+    uint64_t seconds = (world_ms(w) - s->since_ms) / 1000;
+
+    t->joins += t->ask == JOIN;
+    t->creates += t->ask == CREATE;
+    if (w->options.chat_rates && (t->joins > 11 + seconds || t->creates > 6 + seconds / 5))
+        broken(w, P4, "session %u came into rooms too fast", s->serial);
+}
+
 /* Its own word for it: "type" is not there without history. */
 static void hear_coming(struct world *w, struct session *s, const char *text)
 {
@@ -341,6 +357,7 @@ static void hear_coming(struct world *w, struct session *s, const char *text)
 
     if (t->ask == SWEEP)
         return;
+    count_coming(w, s);
     if (t->ask != (is_new ? CREATE : JOIN) || page.room[1] != t->target)
         broken(w, CONTRACT, "session %u comes into a room that it did not ask for: %s", s->serial, text);
     if (page.count > 0 && page.last != page.newest)
@@ -386,6 +403,15 @@ static void hear_message(struct world *w, struct session *s, const char *text)
     hear_own(w, s, payload);
 }
 
+/*
+ * Who was about to go, and could not since the store refused, was counted as gone meanwhile: the last one out may have
+ * taken the room along.
+ */
+static bool was_counted_out(const struct world *w, const struct talk *t)
+{
+    return t->stayed_ms > 0 && world_ms(w) - t->stayed_ms <= COUNTED_OUT_MS;
+}
+
 static void hear_deleted(struct world *w, struct session *s, const char *text)
 {
     struct talk *t = talk_of(s);
@@ -393,8 +419,10 @@ static void hear_deleted(struct world *w, struct session *s, const char *text)
 
     text_of(member(text, "room"), room, sizeof room);
     if (t->room && room[1] == t->room && !t->lost && t->ask != LEAVE && t->ask != JOIN && t->ask != CREATE &&
-        t->ask != SWEEP)
+        t->ask != SWEEP && !was_counted_out(w, t))
         broken(w, P6, "session %u is in a room that went: %s", s->serial, text);
+    if (t->room && room[1] == t->room && was_counted_out(w, t))
+        t->room = 0;
 }
 
 /* An error: nothing was stored. */
@@ -425,10 +453,14 @@ static void hear_error(struct world *w, struct session *s, const char *text)
     }
     if (t->ask == NOTHING && !t->lost)
         broken(w, CONTRACT, "session %u is refused what it did not ask for: %s", s->serial, text);
+    if (strcmp(code, "rate_limited") != 0)
+        count_coming(w, s);
     if (t->ask == SAY && strcmp(code, "outcome_unknown") != 0)
         check_unsaid(w, s, t, text);
     if ((t->ask == JOIN || t->ask == CREATE) && strcmp(code, "out_of_memory") == 0)
-        t->lost = true; /* of the page: it is in, and about to be closed */
+        t->lost = t->doomed = true; /* of the page, perhaps: then it is in, and about to be closed */
+    if (t->ask == JOIN || t->ask == CREATE || t->ask == LEAVE)
+        t->stayed_ms = world_ms(w);
     if (t->ask == JOIN || t->ask == CREATE)
         w->doubtful |= 1u << (t->target - '0');
     if (t->ask == LEAVE && strcmp(code, "no_room") == 0)
@@ -552,6 +584,8 @@ static bool visit_member(void *arg, chatroom_span id, chatroom_span name)
     v->count++;
     if (!s || s->ended)
         broken(v->w, P8, "at rest: a member of r%c is gone", v->digit);
+    if (s->talk && s->talk->doomed && s->talk->target == v->digit && s->talk->room != v->digit)
+        broken(v->w, P3, "at rest: session %u is in r%c, and was told that it is not", s->serial, v->digit);
     if (s->slow || (s->talk && s->talk->lost))
         return true;
     if (!s->talk || s->talk->room != v->digit)
@@ -578,6 +612,19 @@ static void check_room(struct world *w, char digit)
         broken(w, P8, "at rest: nobody is in %s, and it is there", name);
 }
 
+static unsigned empty_rooms(const struct world *w)
+{
+    unsigned rooms = 0;
+
+    for (unsigned digit = 0; digit < ROOMS; digit++) {
+        char name[3] = {'r', (char)('0' + digit), 0};
+
+        if (chatroom_room_exists(w->c, chatroom_str(name)) && chatroom_room_members(w->c, chatroom_str(name)) == 0)
+            rooms |= 1u << digit;
+    }
+    return rooms;
+}
+
 static const char *name_of(const struct session *s)
 {
     return s && s->talk && !s->talk->lost && !s->slow ? s->talk->name : "";
@@ -600,6 +647,7 @@ void talk_check_rest(struct world *w)
 {
     for (unsigned digit = 0; digit < ROOMS; digit++)
         check_room(w, (char)('0' + digit));
+    w->doubtful &= empty_rooms(w);
     check_names(w);
 }
 

@@ -49,10 +49,12 @@ struct message {
     bool started;  /* a handler has seen it */
     bool answered; /* "." or a refusal was heard */
     bool refused;
-    bool names;  /* it changes the name, if it was not refused */
-    bool marked; /* one of its marks was heard */
-    bool paged;  /* ends with a page */
-    char page;   /* of this room */
+    bool names;       /* it changes the name, if it was not refused */
+    bool marked;      /* one of its marks was heard */
+    int joins[ROOMS]; /* members that it will add when it takes hold; or take away */
+    bool deletes;
+    bool paged; /* ends with a page */
+    char page;  /* of this room */
     char request_id[16];
 };
 
@@ -130,11 +132,13 @@ struct world {
     size_t life_sessions;            /* those before it */
     uint64_t life_ms;                /* when it began */
     uint64_t life_epoch;             /* the last room that was made before it */
+    unsigned leaves_put_off;         /* rooms, a bit each, which somebody was to leave or delete later, if at all */
     unsigned doubtful;               /* rooms, a bit each, which a client did not get into in this life */
     struct log *logs;                /* by epoch */
     size_t log_count;
     unsigned heard, calls;
-    bool soaks; /* a day of it: who is there stays */
+    size_t sent_bytes; /* since everything was at rest */
+    bool soaks;        /* a day of it: who is there stays */
 };
 
 /* ---- trace.c ---- */
@@ -189,6 +193,10 @@ void check_entry(struct world *w, uint64_t epoch, uint64_t seq, const char *room
 
 /* ---- limits.c: what must hold at any time ---- */
 
+/* What rooms are expected to be is what they are, and what those who put off their answers have asked for. */
+void check_expected(struct world *w);
+/* P5: who takes too long is told so in time. */
+void check_deadlines(struct world *w);
 /* P4: what is there is within the limits, and memory within what that may take. */
 void check_limits(struct world *w);
 /* A handler sees a message: not sooner than the rates allow. */
