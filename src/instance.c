@@ -425,10 +425,11 @@ int chatroom_step(chatroom *c, struct chatroom_now now)
     cr_inbox_wake(&c->inbox);
     if (atomic_load(&c->asked_to_stop))
         chatroom_stop(c);
-    cr_defer_expire(c);
     cr_connections_resume(c);
     cr_activity_sweep(c);
     step_sources(c);
+    cr_inbox_take(&c->inbox); /* F41: a result that is here is not too late, however long the process stood still */
+    cr_defer_expire(c);
     finished = take_turns(c);
     flush_transport(c);
     c->unfinished = !cr_inbox_sleep(&c->inbox) || !finished;

@@ -528,6 +528,21 @@ static void instance__deferred_for_too_long_is_told_and_its_late_result_discarde
     end(&w);
 }
 
+/* The server stood still for a minute; the answer was there after a second. */
+static void F41_a_result_that_came_during_a_pause_counts(void **state)
+{
+    struct world w;
+
+    (void)state;
+    deferring(&w);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"later\"}");
+    chatroom_request_resume(put_off, echo, NULL);
+    pass(&w, 60000);
+    assert_hears(&w, ann, "{\"action\":\"later\"}");
+    end(&w);
+}
+
 static void instance__freed_while_requests_are_deferred_or_given_up_leaves_nothing(void **state)
 {
     struct world w;
@@ -1402,6 +1417,7 @@ int main(void)
         cmocka_unit_test(instance__the_same_id_is_stored_once),
         cmocka_unit_test(instance__later_messages_wait_for_a_deferred_one),
         cmocka_unit_test(instance__deferred_for_too_long_is_told_and_its_late_result_discarded),
+        cmocka_unit_test(F41_a_result_that_came_during_a_pause_counts),
         cmocka_unit_test(instance__freed_while_requests_are_deferred_or_given_up_leaves_nothing),
         cmocka_unit_test(instance__what_a_message_may_not_be_closes_its_connection_alone),
         cmocka_unit_test(instance__a_refusal_without_a_route_is_logged_as_text),
