@@ -346,7 +346,7 @@ class Autobahn(unittest.TestCase):
 
 
 def method(number):
-    return "test_" + number.replace(".", "_")
+    return "test_F55_" + number.replace(".", "_")
 
 
 def add(number):

@@ -351,7 +351,7 @@ class Start(Case):
         asyncio.run(speak())
         self.assertEqual(server.stop(), 0)
 
-    def test_plain_tcp_for_others_is_warned_of_once(self):
+    def test_T33_plain_tcp_for_others_is_warned_of_once(self):
         server = self.start("--memory", "--listen", "0.0.0.0:0", *FREE)
         warnings = [e for e in server.events() if e["event"] == "plain_tcp"]
         self.assertEqual([(w["level"], w["address"].split(":")[0]) for w in warnings], [("warn", "0.0.0.0")])
@@ -391,7 +391,7 @@ class End(Case):
             self.assertEqual(server.process.wait(10 * PATIENCE), 0)
 
     def test_F42_sigterm_under_load_loses_nothing_acknowledged(self):
-        """A hundred times: each client is told 1001, the exit code is 0, and what came back to its author is there, once."""
+        """So often, a hundred times in ./dev prove: each client is told 1001, the exit code is 0, and what came back to its author is there, once."""
         server = Chatroomd(keep=True)
         self.addCleanup(server.log.close)
         self.addCleanup(shutil.rmtree, server.own)
@@ -430,7 +430,7 @@ class End(Case):
             async with await Client.connect(server, "reader", "den") as reader:
                 return await reader.all_history()
 
-        for turn in range(100):
+        for turn in range(int(os.environ.get("F42_CYCLES", "10"))):
             self.assertEqual(asyncio.run(cycle(turn)), [1001, 1001])
             self.assertEqual(server.process.wait(30 * PATIENCE), 0)  # before stop(), which would send a second signal
             self.assertEqual(server.stop(), 0)
@@ -438,7 +438,7 @@ class End(Case):
         entries = asyncio.run(read())
         self.assertEqual([m["seq"] for m in entries], list(range(1, len(entries) + 1)))
         stored = {m["seq"]: m["content"] for m in entries}
-        self.assertGreater(len(acknowledged), 100)
+        self.assertGreater(len(acknowledged), 10)
         self.assertEqual(len(set(stored.values())), len(entries), "a message is there twice")
         self.assertEqual({seq: stored.get(seq) for seq in acknowledged}, acknowledged)
         self.assertEqual(server.stop(), 0)

@@ -188,7 +188,7 @@ class Full(Lab):
         self.assertEqual(got[0]["type"], "signup")
         self.assertEqual([m["message"] for m in got if m.get("type") == "client-message"], ["1", "2"])
 
-    async def test_hall_is_closed(self):
+    async def test_T16_hall_is_closed(self):
         ann, bob = await self.pair()
         stranger = await self.client()
         for one in (ann, stranger):
@@ -210,7 +210,7 @@ class Full(Lab):
 class Deviations(Lab):
     """The rows of "Deviations that are right"."""
 
-    async def test_nobody_speaks_as_another(self):
+    async def test_T16_nobody_speaks_as_another(self):
         ann, bob = await self.pair()
         await ann.send("dispatch", "x", name="bob")
         await ann.error("wrong_name")
@@ -220,7 +220,7 @@ class Deviations(Lab):
         await ann.raw('{"action":"dispatch","value":"mine"}')
         self.assertEqual((await bob.said())["user"], "ann")
 
-    async def test_wrong_room_or_name_on_every_route(self):
+    async def test_T16_wrong_room_or_name_on_every_route(self):
         ann, bob = await self.pair()
         for action in ("leave-room", "history", "members"):
             await ann.send(action, "leave-room", room="other")
@@ -230,7 +230,7 @@ class Deviations(Lab):
             await ann.error("wrong_name")
         await bob.quiet()
 
-    async def test_creating_is_atomic(self):
+    async def test_T17_creating_is_atomic(self):
         for turn in range(10):
             room = "race%d" % turn
             some = [await self.client("racer%d" % n) for n in range(4)]
@@ -251,7 +251,7 @@ class Deviations(Lab):
             await asyncio.gather(*(c.close() for c in some))
             await emptied(self.server)
 
-    async def test_joining_moves(self):
+    async def test_T17_joining_moves(self):
         ann, bob = await self.pair("one")
         cid = await self.client("cid")
         await cid.create("two")
@@ -298,7 +298,7 @@ class Deviations(Lab):
         await bob.said()
         await bob.quiet()
 
-    async def test_membership_is_a_set(self):
+    async def test_T17_membership_is_a_set(self):
         """Connections that vanish at the same time take nobody else with them."""
         ann, bob = await self.pair()
         others = [await self.client("other%d" % n, "den") for n in range(9)]

@@ -36,7 +36,7 @@ class Case(unittest.IsolatedAsyncioTestCase):
 
 
 class Names(Case):
-    async def test_rooms(self):
+    async def test_T20_rooms(self):
         ann, bob = await self.client("ann"), await self.client("bob")
         await ann.create("lobby")
         await bob.expect("single-room")
@@ -56,7 +56,7 @@ class Names(Case):
         await bob.expect("delete-room")
         await bob.create("Lobby")
 
-    async def test_users(self):
+    async def test_T20_users(self):
         ann, bob = await self.client("ann"), await self.client()
         await self.refused(bob, "register", LIKE_ANN)
         await self.refused(bob, "register", ("No-Rooms", "n\u043e-rooms", "no-rooms"), "bad_name")
@@ -81,7 +81,7 @@ class Names(Case):
             await ann.say(text)
             self.assertEqual((await ann.said())["message"], text)
 
-    async def test_of_many_at_once_one_gets_the_name(self):
+    async def test_T20_of_many_at_once_one_gets_the_name(self):
         spellings = ("lobby",) + LIKE_LOBBY
         clients = [await self.client("user %s" % letter) for letter in "abcdefg"[:len(spellings)]]
         await asyncio.gather(*(c.send("new-room", name) for c, name in zip(clients, spellings)))

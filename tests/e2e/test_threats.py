@@ -2,6 +2,7 @@
 import asyncio
 import base64
 import ctypes
+import http.client
 import json
 import os
 import re
@@ -258,6 +259,71 @@ class Secrets(Case):
                 for form in self.forms(self.planted(place)):
                     lines = [line for line in text.splitlines() if form.encode() in line]
                     self.assertEqual(lines, [], "%s: the secret of %s" % (name, place))
+
+
+class Management(Case):
+    def sign(self, server, method, path, body=b"", key=ACCESS_KEY, secret=SECRET, age=0):
+        request = botocore.awsrequest.AWSRequest(method, "http://127.0.0.1:%d%s" % (server.port, path), data=body)
+        botocore.auth.SigV4Auth(botocore.credentials.Credentials(key, secret), "execute-api", "us-east-1").add_auth(request)
+        headers = dict(request.headers.items())
+        if age:
+            headers["X-Amz-Date"] = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() - age))
+        return headers
+
+    def call(self, server, method, path, headers, body=b""):
+        """The status, and the name of the error."""
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, answer.getheader("x-amzn-ErrorType")
+        except (BrokenPipeError, ConnectionResetError):
+            return None, None
+        finally:
+            connection.close()
+
+    def test_T37_every_verb_with_every_error(self):
+        server = self.gateway(section("management"), CREDENTIAL, section("credential AKIDNOBODYNOBODY", secret=SECRET, policy="{folder}/none"),
+                              FENCE, files={"none": {"Statement": []}})
+        stuck = WebSocket(server.address, "/" + STAGE)
+        self.addCleanup(stuck.socket.close)
+        self.connect(server).fence()
+        known = urllib.parse.quote(server.events("connect")[0]["connection"])
+        here, gone, bad = ("/%s/%%40connections/%s" % (STAGE, id) for id in (known, urllib.parse.quote(UNKNOWN_ID), "nonsense"))
+        seen = {}
+        for verb in ("POST", "GET", "DELETE"):
+            def signed(target, body=b"", **more):
+                return self.call(server, verb, target, self.sign(server, verb, target, body, **more), body)
+            body = b"x" if verb == "POST" else b""
+            seen[verb] = [
+                self.call(server, verb, here, {}, body),
+                signed(here, body, key="AKIDOTHEROTHEROT"), signed(here, body, secret="wrong"), signed(here, body, age=301),
+                signed(here, body, key="AKIDNOBODYNOBODY"),
+                self.call(server, verb, here, self.sign(server, "PUT", here, body), body),
+                signed("/other/%40connections/" + known, body), signed(bad, body), signed(gone, body), signed(gone, b"x" * 131073)]
+            self.assertEqual([status for status, _ in seen[verb]], [403, 403, 403, 403, 403, 403, 403, 400, 410, 413], (verb, seen[verb]))
+        self.assertEqual({tuple(errors) for errors in seen.values()}, {tuple(seen["GET"])})
+        self.assertEqual(self.call(server, "PUT", here, self.sign(server, "PUT", here))[0], 404)  # it is no call of this API
+        big, statuses = b"x" * 131072, []
+        for _ in range(200):  # to one who does not read
+            statuses.append(self.call(server, "POST", here, self.sign(server, "POST", here, big), big))
+            if statuses[-1][0] != 200:
+                break
+        self.assertEqual(statuses[-1], (429, "LimitExceededException"))
+        self.assertEqual(self.call(server, "GET", here, self.sign(server, "GET", here))[0], 200)
+        self.assertEqual(self.call(server, "DELETE", here, self.sign(server, "DELETE", here))[0], 204)
+        self.assertEqual(self.call(server, "DELETE", here, self.sign(server, "DELETE", here))[0], 410)
+
+    def test_T37_calls_beyond_the_rate_are_429(self):
+        server = self.gateway(section("management", throttle="1/3"), CREDENTIAL, FENCE)
+        gone = "/%s/%%40connections/%s" % (STAGE, urllib.parse.quote(UNKNOWN_ID))
+        for verb in ("GET", "POST", "DELETE"):
+            statuses = []
+            while 429 not in statuses:
+                self.assertLess(len(statuses), 1000)
+                statuses.append(self.call(server, verb, gone, self.sign(server, verb, gone))[0])
+            self.assertLessEqual(set(statuses), {410, 429})
 
 
 class Audit(Case):

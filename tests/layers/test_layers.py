@@ -3,12 +3,14 @@ import pathlib
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 
 import agw
 import banned
 import hardened
 import faults
 import includes
+import needed
 import symbols
 
 TREE = {
@@ -273,6 +275,18 @@ class Symbols(unittest.TestCase):
 
     def test_export_without_the_prefix_is_noticed(self):
         self.assert_noticed('exports room_make', core='int room_make(void); int room_make(void) { return 1; }')
+
+
+class Needed(unittest.TestCase):
+    def test_T44_a_package_too_many_or_too_few_is_noticed(self):
+        page = '| package | for |\n|---|---|\n| wslay | frames |\n| uthash | tables |\n\nTests only\n| cmocka | tests |\n'
+        self.assertEqual(needed.listed(page), {'wslay', 'uthash'})
+        with unittest.mock.patch.object(needed, 'loaded', lambda binary: {'wslay'}):
+            self.assertEqual(needed.check(page, ['one']), [])
+        with unittest.mock.patch.object(needed, 'loaded', lambda binary: {'wslay', 'ssl'}):
+            self.assertEqual(needed.check(page, ['one']), ['one: loads ssl, which the page does not list'])
+        with unittest.mock.patch.object(needed, 'loaded', lambda binary: set()):
+            self.assertEqual(needed.check(page, ['one']), ['nothing loads wslay, which the page lists'])
 
 
 if __name__ == '__main__':

@@ -877,6 +877,109 @@ static void chat__T17_actions_by_standing(void **state)
     stop(&f);
 }
 
+/* ---- every action, from every standing, with every room named ---- */
+
+enum standing { UNREGISTERED, ROOMLESS, MEMBER, MEMBER_ELSEWHERE, LEFT, STANDINGS };
+
+static const char *const rooms_named[] = {"", ",\"room\":null", ",\"room\":\"\"", ",\"room\":\"den\"",
+                                          ",\"room\":\"other\""};
+static const char *const within_a_room[] = {"dispatch", "history", "members", "leave-room"};
+static const char *const into_a_room[] = {"new-room", "join-room"};
+
+static struct peer *peer_of(struct fixture *f, enum standing standing)
+{
+    struct peer *peer;
+
+    if (standing == UNREGISTERED)
+        return connect_peer(f);
+    peer = member(f, "eve", standing == ROOMLESS ? NULL : standing == MEMBER_ELSEWHERE ? "other" : "den");
+    if (standing == LEFT)
+        send_text(f, peer, "{\"action\":\"leave-room\"}");
+    forget(f);
+    return peer;
+}
+
+/* The code with which it is refused; NULL: it works. */
+static const char *code_of(const char *action, enum standing standing, const char *room)
+{
+    bool other = strstr(room, standing == MEMBER ? "other" : "den") != NULL;
+
+    if (standing == UNREGISTERED)
+        return strcmp(action, "dispatch") == 0 ? "not_registered" : "no_room";
+    if (standing == ROOMLESS || standing == LEFT)
+        return "no_room";
+    return other ? "wrong_room" : NULL;
+}
+
+static void assert_done(struct fixture *f, struct peer *peer, const char *text)
+{
+    send_text(f, peer, text);
+    if (peer->out_count == 0 && !strstr(text, "leave-room"))
+        fail_msg("%s: nothing came", text);
+    for (size_t i = 0; i < peer->out_count; i++)
+        if (strstr(peer->out[i], "\"type\":\"error\""))
+            fail_msg("%s: %s", text, peer->out[i]);
+    forget(f);
+}
+
+/* Nobody of the others hears of what is refused, and nothing is stored of it. */
+static void try_action(struct fixture *f, enum standing standing, const char *action, const char *room)
+{
+    struct peer *peer = peer_of(f, standing);
+    const char *code = code_of(action, standing, room);
+    char text[128];
+
+    snprintf(text, sizeof text, "{\"action\":\"%s\",\"value\":\"x\"%s}", action, room);
+    if (code)
+        refused(f, peer, text, code);
+    else
+        assert_done(f, peer, text);
+    expect_quiet(f);
+    close_peer(f, peer);
+    forget(f);
+    assert_int_equal(count_room(f, "den"), 1);
+    assert_int_equal(count_room(f, "other"), 1);
+}
+
+static void try_entry(struct fixture *f, enum standing standing, const char *action, const char *room)
+{
+    struct peer *peer = peer_of(f, standing);
+    char text[128];
+
+    snprintf(text, sizeof text, "{\"action\":\"%s\",\"value\":\"new\"%s}", action, room);
+    if (standing == UNREGISTERED)
+        refused(f, peer, text, "not_registered");
+    else
+        assert_done(f, peer, text);
+    assert_int_equal(count_room(f, "new"), standing == UNREGISTERED ? 0 : 1);
+    assert_int_equal(count_room(f, "den"), 1);
+    assert_int_equal(count_room(f, "other"), 1);
+    close_peer(f, peer);
+    forget(f);
+}
+
+static void chat__T17_every_action_from_every_standing_with_every_room(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, CHATROOM_CHAT_FULL);
+    struct peer *ann = member(&f, "ann", "den");
+
+    member(&f, "bob", "other");
+    for (enum standing s = 0; s < STANDINGS; s++)
+        for (size_t r = 0; r < sizeof rooms_named / sizeof *rooms_named; r++) {
+            for (size_t a = 0; a < 4; a++)
+                try_action(&f, s, within_a_room[a], rooms_named[r]);
+            for (size_t a = 0; a < 2; a++)
+                try_entry(&f, s, into_a_room[a], rooms_named[r]);
+        }
+    /* Of den, only its members have said something: once for each way to name it or not. */
+    send_text(&f, ann, "{\"action\":\"dispatch\",\"value\":\"last\"}");
+    assert_non_null(strstr(ann->out[0], "\"seq\":5,"));
+    stop(&f);
+}
+
 static void chat__T20_names(void **state)
 {
     struct fixture f;
@@ -1028,38 +1131,91 @@ static void chat__both_modes_at_once(void **state)
 
 /* ---- T38 ---- */
 
+/* Somebody of whom the server knows much. */
+static struct peer *planted_peer(struct fixture *f)
+{
+    static const struct chatroom_header headers[] = {{{"Authorization", 13}, {"Bearer planted-bearer", 21}},
+                                                     {{"Cookie", 6}, {"sid=planted-cookie", 18}},
+                                                     {{"X-Api-Key", 9}, {"planted-api-key", 15}},
+                                                     {{"User-Agent", 10}, {"planted-agent", 13}},
+                                                     {{"Origin", 6}, {"https://planted.example", 23}},
+                                                     {{"X-Forwarded-For", 15}, {"203.0.113.99", 12}}};
+    static const struct wire_head head = {headers, 6, "203.0.113.77"};
+    struct peer *peer = &f->peers[f->count++];
+
+    peer->client = wire_connect_as(f->wire, "/?token=planted-query", &head);
+    run(f);
+    assert_int_equal(wire_status(f->wire, peer->client), 101);
+    return peer;
+}
+
+/* All that the chat tells two people, from the first message to the last, each text whole: a key more would be seen. */
+static const char *const told_to_ann[] = {
+    "{\"type\":\"signup\",\"updateStatus\":\"SUCCESS\",\"rooms\":[],\"name\":\"ann\"}",
+    "{\"type\":\"single-room\",\"message\":\"den\"}",
+    "{\"transactWrite\":\"SUCCESS\",\"scan\":\"SUCCESS\",\"dispatchStatus\":\"SUCCESS\",\"room\":\"den\",\"epoch\":\"#"
+    "\"}",
+    "{\"message\":\"x\",\"user\":\"ann\",\"type\":\"client-message\",\"room\":\"den\",\"seq\":1,\"ts\":1795467901000,"
+    "\"id\":\"1\"}",
+    "{\"message\":\"x\",\"user\":\"no-rooms\",\"type\":\"client-message\"}",
+    "{\"type\":\"delete-room\",\"room\":\"den\"}",
+};
+
+static const char *const told_to_bob[] = {
+    "{\"type\":\"signup\",\"updateStatus\":\"SUCCESS\",\"rooms\":[],\"name\":\"bob\"}",
+    "{\"type\":\"single-room\",\"message\":\"den\"}",
+    "{\"transactWrite\":\"SUCCESS\",\"scanStatus\":\"EMPTY\",\"room\":\"den\",\"epoch\":\"#\",\"newest\":0}",
+    "{\"message\":\"x\",\"user\":\"ann\",\"type\":\"client-message\",\"room\":\"den\",\"seq\":1,\"ts\":1795467901000,"
+    "\"id\":\"1\"}",
+    "{\"message\":\"x\",\"user\":\"no-rooms\",\"type\":\"client-message\"}",
+    "{\"type\":\"members\",\"room\":\"den\",\"count\":2,\"members\":[\"ann\",\"bob\"]}",
+    "{\"type\":\"history\",\"room\":\"den\",\"epoch\":\"#\",\"newest\":1,\"more\":false,\"messages\":[{\"user\":"
+    "\"ann\",\"content\":\"x\",\"time\":\"11/23/2026, 09:05:01 PM\",\"ts\":1795467901000,\"seq\":1,\"id\":\"1\"}]}",
+    "{\"transactWrite\":\"SUCCESS\",\"scanStatus\":\"SUCCESS\",\"type\":\"multi-message\",\"messages\":[{\"user\":"
+    "\"ann\",\"content\":\"x\",\"time\":\"11/23/2026, 09:05:01 "
+    "PM\",\"ts\":1795467901000,\"seq\":1,\"id\":\"1\"}],\"room\":\"den\",\"epoch\":\"#\",\"newest\":1,\"more\":false}",
+    "{\"type\":\"error\",\"code\":\"unknown_action\",\"message\":\"This server does not have that "
+    "action.\",\"requestId\":\"@\"}",
+    "{\"type\":\"delete-room\",\"room\":\"den\"}",
+};
+
 /* What the server knows of a connection is told to nobody. */
-static void chat__T38_nothing_of_a_connection_leaks(void **state)
+static void chat__T38_broadcasts_hold_what_they_should_and_nothing_of_a_connection(void **state)
 {
     struct fixture f;
 
     (void)state;
     start(&f, CHATROOM_CHAT_BOTH);
-    struct peer *ann = connect_peer(&f), *bob = connect_peer(&f);
-    chatroom_span id = wire_id(f.wire, ann->client);
-    char secret[32] = "";
+    struct peer *ann = planted_peer(&f), *bob = planted_peer(&f);
+    static const char *const planted[] = {"planted", "203.0.113"};
+    char ids[2][17] = {"", ""};
 
-    memcpy(secret, id.bytes, id.size);
-    put(&f, ann, "{\"action\":\"register\",\"value\":\"ann\"}");
-    put(&f, bob, "{\"action\":\"register\",\"value\":\"bob\"}");
-    put(&f, ann, "{\"action\":\"new-room\",\"value\":\"den\"}");
-    run(&f);
-    put(&f, bob, "{\"action\":\"join-room\",\"value\":\"den\"}");
-    put(&f, ann, "{\"action\":\"dispatch\",\"value\":\"x\",\"id\":\"1\"}");
-    put(&f, ann, "{\"action\":\"dispatch\",\"value\":\"x\",\"name\":\"no-rooms\"}");
-    run(&f);
-    put(&f, bob, "{\"action\":\"members\"}");
-    put(&f, bob, "{\"action\":\"history\"}");
-    put(&f, bob, "{\"action\":\"x\"}");
-    put(&f, bob, "{\"action\":\"leave-room\"}");
-    put(&f, ann, "{\"action\":\"leave-room\"}");
-    run(&f);
-    assert_true(ann->out_count >= 6 && bob->out_count >= 8);
+    memcpy(ids[0], wire_id(f.wire, ann->client).bytes, 16);
+    memcpy(ids[1], wire_id(f.wire, bob->client).bytes, 16);
+    send_text(&f, ann, "{\"action\":\"register\",\"value\":\"ann\"}");
+    send_text(&f, bob, "{\"action\":\"register\",\"value\":\"bob\"}");
+    send_text(&f, ann, "{\"action\":\"new-room\",\"value\":\"den\"}");
+    send_text(&f, bob, "{\"action\":\"join-room\",\"value\":\"den\"}");
+    send_text(&f, ann, "{\"action\":\"dispatch\",\"value\":\"x\",\"id\":\"1\"}");
+    send_text(&f, ann, "{\"action\":\"dispatch\",\"value\":\"x\",\"name\":\"no-rooms\"}");
+    send_text(&f, bob, "{\"action\":\"members\"}");
+    send_text(&f, bob, "{\"action\":\"history\"}");
+    send_text(&f, bob, "{\"action\":\"join-room\",\"value\":\"den\"}");
+    send_text(&f, bob, "{\"action\":\"x\"}");
+    send_text(&f, bob, "{\"action\":\"leave-room\"}");
+    send_text(&f, ann, "{\"action\":\"leave-room\"}");
     for (size_t i = 0; i < 2; i++)
         for (size_t n = 0; n < f.peers[i].out_count; n++) {
-            assert_null(strstr(f.peers[i].out[n], "192.0.2.1"));
-            assert_null(strstr(f.peers[i].out[n], secret));
+            for (size_t p = 0; p < sizeof planted / sizeof *planted; p++)
+                assert_null(strstr(f.peers[i].out[n], planted[p]));
+            assert_null(strstr(f.peers[i].out[n], ids[0]));
+            assert_null(strstr(f.peers[i].out[n], ids[1]));
         }
+    for (size_t n = 0; n < sizeof told_to_ann / sizeof *told_to_ann; n++)
+        expect(ann, told_to_ann[n]);
+    for (size_t n = 0; n < sizeof told_to_bob / sizeof *told_to_bob; n++)
+        expect(bob, told_to_bob[n]);
+    expect_quiet(&f);
     stop(&f);
 }
 
@@ -1271,6 +1427,7 @@ int main(void)
         cmocka_unit_test(chat__T16_nobody_speaks_as_another),
         cmocka_unit_test(chat__T16_register_with_a_name),
         cmocka_unit_test(chat__T17_actions_by_standing),
+        cmocka_unit_test(chat__T17_every_action_from_every_standing_with_every_room),
         cmocka_unit_test(chat__T20_names),
         cmocka_unit_test(chat__ids_are_short),
         cmocka_unit_test(chat__limits_have_codes_of_their_own),
@@ -1278,7 +1435,7 @@ int main(void)
         cmocka_unit_test(chat__the_hall_is_closed_in_odd_mode),
         cmocka_unit_test(chat__simple_mode),
         cmocka_unit_test(chat__both_modes_at_once),
-        cmocka_unit_test(chat__T38_nothing_of_a_connection_leaks),
+        cmocka_unit_test(chat__T38_broadcasts_hold_what_they_should_and_nothing_of_a_connection),
         cmocka_unit_test(chat__stopping_deletes_no_room),
         cmocka_unit_test(chat__F05_a_odd_store_changes_nothing),
         cmocka_unit_test(chat__F05_room_that_could_not_be_deleted_goes_when_the_store_takes_writes_again),

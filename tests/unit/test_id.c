@@ -6,6 +6,7 @@
 
 #include "id.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void id__has_the_form_of_api_gateway(void **state)
@@ -102,6 +103,48 @@ static void id__is_valid_if_and_only_if_11_octets_are_written_so(void **state)
         }
 }
 
+/* ---- T18 ---- */
+
+enum { MANY = 1000000, BITS = 8 * CR_ID_BYTES };
+
+static int compare(const void *a, const void *b)
+{
+    return memcmp(a, b, CR_ID_SIZE);
+}
+
+static unsigned digit(char c)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    return (unsigned)(strchr(alphabet, c) - alphabet);
+}
+
+/*
+ * Each of the 88 bits is set in half of the ids, within five standard deviations. Of the sixth it is 1/64 more: where
+ * the first character would be '-' it is '_'.
+ */
+static void T18_a_million_ids_are_distinct_and_use_every_bit(void **state)
+{
+    struct cr_id_source source = {.key = {42}};
+    char(*ids)[CR_ID_SIZE] = malloc(MANY * sizeof *ids);
+    unsigned set[BITS + 2] = {0};
+
+    (void)state;
+    assert_non_null(ids);
+    for (size_t i = 0; i < MANY; i++) {
+        cr_id_next(&source, ids[i]);
+        assert_true(cr_id_is_valid(chatroom_bytes(ids[i], CR_ID_SIZE)));
+        for (size_t bit = 0; bit < BITS; bit++)
+            set[bit] += digit(ids[i][bit / 6]) >> (5 - bit % 6) & 1;
+    }
+    for (size_t bit = 0; bit < BITS; bit++)
+        assert_in_range(set[bit], (bit == 5 ? 515625 : MANY / 2) - 2500, (bit == 5 ? 515625 : MANY / 2) + 2500);
+    qsort(ids, MANY, sizeof *ids, compare);
+    for (size_t i = 1; i < MANY; i++)
+        assert_memory_not_equal(ids[i - 1], ids[i], CR_ID_SIZE);
+    free(ids);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +154,7 @@ int main(void)
         cmocka_unit_test(id__next_does_not_look_like_an_option),
         cmocka_unit_test(id__the_one_beside_is_another_and_has_this_beside_it),
         cmocka_unit_test(id__is_valid_if_and_only_if_11_octets_are_written_so),
+        cmocka_unit_test(T18_a_million_ids_are_distinct_and_use_every_bit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

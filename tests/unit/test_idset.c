@@ -7,6 +7,8 @@
 #include "idset.h"
 #include "memory.h"
 
+#include <stdlib.h>
+
 enum { IDS = 1000 };
 
 struct thing {
@@ -100,6 +102,54 @@ static void idset__only_an_id_is_looked_for(void **state)
     cr_id_set_fini(&set);
 }
 
+/* ---- T15 ---- */
+
+enum { CRAFTED = 100000, SIMILAR = 63 }; /* what the attacker takes for the last bits of every hash: zero */
+
+static const uint8_t guessed[16] = {1, 2, 3}, secret[16] = {9, 8, 7, 6, 5, 4, 3, 2, 1};
+
+/* Ids whose hashes end alike under that key; NULL: any ids. */
+static char (*craft(const uint8_t *key))[CR_ID_SIZE]
+{
+    char(*ids)[CR_ID_SIZE] = calloc(CRAFTED, sizeof *ids);
+    struct cr_id_source source = {.key = {5}};
+    size_t count = 0;
+
+    assert_non_null(ids);
+    while (count < CRAFTED) {
+        cr_id_next(&source, ids[count]);
+        count += !key || (chatroom_hash(key, ids[count], CR_ID_SIZE) & SIMILAR) == 0;
+    }
+    return ids;
+}
+
+/* How many slots are passed by, all in all, when each id is looked for once. */
+static uint64_t passed_by(const uint8_t key[16], char (*ids)[CR_ID_SIZE])
+{
+    struct cr_id_set set = {.alloc = &cr_default_alloc};
+    uint64_t sum = 0;
+
+    memcpy(set.key, key, sizeof set.key);
+    for (size_t i = 0; i < CRAFTED; i++)
+        assert_int_equal(cr_id_set_add(&set, ids[i]), CHATROOM_OK);
+    for (size_t place = 0; place < set.capacity; place++)
+        if (set.slots[place])
+            sum += (place - (size_t)chatroom_hash(key, set.slots[place], CR_ID_SIZE)) & (set.capacity - 1);
+    cr_id_set_fini(&set);
+    return sum;
+}
+
+static void T15_crafted_collisions_are_as_good_as_any_ids(void **state)
+{
+    char(*crafted)[CR_ID_SIZE] = craft(guessed), (*any)[CR_ID_SIZE] = craft(NULL);
+    uint64_t usual = passed_by(secret, any);
+
+    (void)state;
+    assert_in_range(passed_by(secret, crafted), 1, usual + usual / 2);
+    free(crafted);
+    free(any);
+}
+
 static void *resize(void *arg, void *memory, size_t old_size, size_t size)
 {
     unsigned *left = arg;
@@ -134,6 +184,7 @@ int main(void)
         cmocka_unit_test(idset__finds_what_is_in_it_however_it_came_to_be),
         cmocka_unit_test(idset__a_walk_can_remove_all_it_finds),
         cmocka_unit_test(idset__only_an_id_is_looked_for),
+        cmocka_unit_test(T15_crafted_collisions_are_as_good_as_any_ids),
         cmocka_unit_test(idset__out_of_memory_leaves_it_as_it_was),
     };
 

@@ -528,6 +528,21 @@ static void instance__deferred_for_too_long_is_told_and_its_late_result_discarde
     end(&w);
 }
 
+/* The server stood still for a minute; the answer was there after a second. */
+static void F41_a_result_that_came_during_a_pause_counts(void **state)
+{
+    struct world w;
+
+    (void)state;
+    deferring(&w);
+    size_t ann = connected(&w);
+    says(&w, ann, "{\"action\":\"later\"}");
+    chatroom_request_resume(put_off, echo, NULL);
+    pass(&w, 60000);
+    assert_hears(&w, ann, "{\"action\":\"later\"}");
+    end(&w);
+}
+
 static void instance__freed_while_requests_are_deferred_or_given_up_leaves_nothing(void **state)
 {
     struct world w;
@@ -1152,6 +1167,33 @@ static void instance__failure_to_make_one_closes_store_and_transport_whatever_it
     }
 }
 
+/* ---- random numbers ---- */
+
+static int no_random(void *arg, void *ret_bytes, size_t size)
+{
+    *(size_t *)arg = size;
+    memset(ret_bytes, 0, size);
+    return CHATROOM_ESYSTEM;
+}
+
+/* Ids and the keys of its tables need them: there is nothing else to take them from. */
+static void T18_without_random_numbers_there_is_no_instance(void **state)
+{
+    struct chatroom_error error = {0};
+    struct world w;
+    size_t asked = 0;
+
+    (void)state;
+    prepare(&w, true);
+    w.config.random = no_random;
+    w.config.random_arg = &asked;
+    assert_int_equal(chatroom_new(&w.config, &w.c, &error), CHATROOM_ESYSTEM);
+    assert_true(error.text[0] != '\0');
+    assert_true(asked >= 32);
+    wire_free(w.wire);
+    assert_int_equal(blocks, 0);
+}
+
 /* ---- the clock ---- */
 
 /* What a store keeps of one room: its record and its newest entry. */
@@ -1411,6 +1453,7 @@ int main(void)
         cmocka_unit_test(instance__the_same_id_is_stored_once),
         cmocka_unit_test(instance__later_messages_wait_for_a_deferred_one),
         cmocka_unit_test(instance__deferred_for_too_long_is_told_and_its_late_result_discarded),
+        cmocka_unit_test(F41_a_result_that_came_during_a_pause_counts),
         cmocka_unit_test(instance__freed_while_requests_are_deferred_or_given_up_leaves_nothing),
         cmocka_unit_test(instance__what_a_message_may_not_be_closes_its_connection_alone),
         cmocka_unit_test(instance__a_refusal_without_a_route_is_logged_as_text),
@@ -1428,6 +1471,7 @@ int main(void)
         cmocka_unit_test(instance__all_input_is_taken_before_anything_is_written_but_not_without_end),
         cmocka_unit_test(instance__two_of_them_do_not_know_each_other),
         cmocka_unit_test(instance__failure_to_make_one_closes_store_and_transport_whatever_it_was),
+        cmocka_unit_test(T18_without_random_numbers_there_is_no_instance),
         cmocka_unit_test(F40_room_time_does_not_go_back_over_a_restart),
         cmocka_unit_test(instance__a_step_inside_a_step_is_refused_and_does_no_harm),
         cmocka_unit_test(instance__can_be_looked_at),

@@ -7,6 +7,7 @@
 #include "map.h"
 #include "memory.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,6 +40,63 @@ static void map__finds_what_was_added_in_order_of_insertion(void **state)
     }
     assert_int_equal(cr_map_count(&map), 0);
     free(things);
+}
+
+/* ---- T15 ---- */
+
+enum { CRAFTED = 100000, SIMILAR = 63 }; /* what the attacker takes for the last bits of every hash: zero */
+
+static const uint8_t guessed[16] = {1, 2, 3}, secret[16] = {9, 8, 7, 6, 5, 4, 3, 2, 1};
+
+struct name {
+    struct cr_map_node node;
+    char text[12];
+};
+
+/* Names whose hashes end alike under that key; NULL: any names. */
+static struct name *craft(const uint8_t *key)
+{
+    struct name *names = calloc(CRAFTED, sizeof *names);
+    size_t count = 0;
+
+    assert_non_null(names);
+    for (uint64_t n = 0; count < CRAFTED; n++) {
+        int size = snprintf(names[count].text, sizeof names[count].text, "%" PRIu64, n);
+
+        if (!key || (chatroom_hash(key, names[count].text, (size_t)size) & SIMILAR) == 0)
+            count++;
+    }
+    return names;
+}
+
+/* The names in the longest bucket of a map with that key that holds them all. */
+static unsigned longest_bucket(const uint8_t key[16], struct name *names)
+{
+    struct cr_map map = {.alloc = &cr_default_alloc};
+    unsigned longest = 0;
+
+    memcpy(map.key, key, sizeof map.key);
+    for (size_t i = 0; i < CRAFTED; i++)
+        assert_int_equal(cr_map_add(&map, &names[i].node, chatroom_str(names[i].text)), CHATROOM_OK);
+    for (unsigned i = 0; i < map.head->hh.tbl->num_buckets; i++)
+        if (map.head->hh.tbl->buckets[i].count > longest)
+            longest = map.head->hh.tbl->buckets[i].count;
+    for (size_t i = 0; i < CRAFTED; i++)
+        cr_map_remove(&map, &names[i].node);
+    return longest;
+}
+
+/* Who does not know the key crafts nothing; the control shows that it would be worth it. */
+static void T15_crafted_collisions_are_as_good_as_any_names(void **state)
+{
+    struct name *crafted = craft(guessed), *any = craft(NULL);
+    unsigned usual = longest_bucket(secret, any);
+
+    (void)state;
+    assert_in_range(longest_bucket(secret, crafted), 1, usual + usual / 2);
+    assert_true(longest_bucket(guessed, crafted) > 4 * usual);
+    free(crafted);
+    free(any);
 }
 
 struct budget {
@@ -91,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map__finds_what_was_added_in_order_of_insertion),
+        cmocka_unit_test(T15_crafted_collisions_are_as_good_as_any_names),
         cmocka_unit_test(map__out_of_memory_leaves_it_as_it_was),
     };
 

@@ -346,6 +346,64 @@ static void AGW_52_an_altered_presigned_request_is_refused(void **state)
     try_changes(vector("presigned"), changes, COUNT(changes));
 }
 
+/* Whether this octet of a request may be changed to that one and mean the same: the little that has two spellings. */
+static bool means_the_same(const char *text, size_t at, char other)
+{
+    const char *line = text + at, *colon, *last = strstr(text, "\n\n");
+    bool letter = (text[at] >= 'a' && text[at] <= 'z') || (text[at] >= 'A' && text[at] <= 'Z');
+
+    while (line > text && line[-1] != '\n')
+        line--;
+    colon = strchr(line, ':');
+    if (line == text) /* the case of a digit of an escaped octet of the query */
+        return memchr(text, '?', at) && letter && other == (text[at] ^ 0x20) &&
+               (text[at - 1] == '%' || text[at - 2] == '%');
+    if (text + at >= last)
+        return text + at < last + 2; /* where this text ends its head, which no request on a wire does so */
+    if (text + at > colon)           /* a blank before a value, or between those of Authorization */
+        return text[at] == ' ' && other == '\t' && (text + at == colon + 1 || text[at - 1] == ',');
+    return letter && other == (text[at] ^ 0x20); /* the case of a name */
+}
+
+/* Every octet of a request, with every other value: nothing of it can be changed and be good. */
+static void try_every_octet(const char *name, size_t *tried)
+{
+    char text[4096];
+    size_t size = strlen(vector(name));
+    struct asked asked = usual();
+
+    assert_true(size < sizeof text);
+    memcpy(text, vector(name), size + 1);
+    assert_int_equal(verify_as(text, &asked), CHATROOM_SIGV4_GOOD);
+    for (size_t at = 0; at < size; at++)
+        for (unsigned other = 0; other < 256; other++) {
+            char was = text[at];
+            struct http_text http;
+            enum chatroom_sigv4_verdict verdict;
+
+            if ((char)other == was || means_the_same(text, at, (char)other))
+                continue;
+            text[at] = (char)other;
+            http_text_read(&http, chatroom_bytes(text, size));
+            verdict = verify_request(&http.request, &asked);
+            text[at] = was;
+            if (verdict == CHATROOM_SIGV4_GOOD)
+                fail_msg("%s: octet %zu, '%c' for '%c', near \"%.20s\"", name, at, (char)other, was, text + at);
+            ++*tried;
+        }
+}
+
+static void T28_no_octet_of_a_signed_request_can_be_changed(void **state)
+{
+    size_t tried = 0;
+
+    (void)state;
+    try_every_octet("client posts", &tried);
+    try_every_octet("client gets", &tried);
+    try_every_octet("presigned", &tried);
+    assert_true(tried > 250000);
+}
+
 static void sigv4__parameters_may_change_places(void **state)
 {
     static const struct change changes[] = {
@@ -427,7 +485,7 @@ static enum chatroom_sigv4_verdict verify_at(const char *name, int64_t now)
     return verify_as(vector(name), &asked);
 }
 
-static void sigv4__a_date_may_be_off_by_the_skew(void **state)
+static void T28_a_date_may_be_off_by_the_skew(void **state)
 {
     (void)state;
     assert_int_equal(verify_at("client gets", NOW + SKEW_MS), CHATROOM_SIGV4_GOOD);
@@ -810,7 +868,7 @@ static void sigv4__of_several_verdicts_it_is_the_first(void **state)
     assert_int_equal(verify_as(with(text, "AWS4", "AWS"), &asked), CHATROOM_SIGV4_UNSIGNED);
 }
 
-static void sigv4__a_body_hash_must_be_that_of_the_body(void **state)
+static void T28_a_body_hash_must_be_that_of_the_body(void **state)
 {
     static const char hash[] = "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4", /* of "hi" */
         other[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -1046,12 +1104,13 @@ int main(void)
         cmocka_unit_test(AGW_63_an_altered_call_is_refused),
         cmocka_unit_test(sigv4__a_header_that_cannot_be_checked_is_malformed),
         cmocka_unit_test(AGW_52_an_altered_presigned_request_is_refused),
+        cmocka_unit_test(T28_no_octet_of_a_signed_request_can_be_changed),
         cmocka_unit_test(sigv4__parameters_may_change_places),
         cmocka_unit_test(sigv4__a_plus_is_neither_an_escaped_one_nor_a_space),
         cmocka_unit_test(sigv4__runs_of_spaces_in_a_header_are_one),
         cmocka_unit_test(sigv4__values_of_a_header_keep_their_order),
         cmocka_unit_test(sigv4__what_ends_a_line_is_not_signed),
-        cmocka_unit_test(sigv4__a_date_may_be_off_by_the_skew),
+        cmocka_unit_test(T28_a_date_may_be_off_by_the_skew),
         cmocka_unit_test(sigv4__a_presigned_request_is_good_until_it_expires),
         cmocka_unit_test(sigv4__the_token_must_be_the_keys),
         cmocka_unit_test(sigv4__a_key_with_a_token_needs_it),
@@ -1067,7 +1126,7 @@ int main(void)
         cmocka_unit_test(sigv4__as_many_headers_and_parameters_as_promised),
         cmocka_unit_test(sigv4__too_many_parameters_are_malformed),
         cmocka_unit_test(sigv4__of_several_verdicts_it_is_the_first),
-        cmocka_unit_test(sigv4__a_body_hash_must_be_that_of_the_body),
+        cmocka_unit_test(T28_a_body_hash_must_be_that_of_the_body),
         cmocka_unit_test(sigv4__a_value_that_does_not_fit_is_too_big),
         cmocka_unit_test(sigv4__unreserved_octets_stay_and_all_others_are_escaped),
         cmocka_unit_test(sigv4__names_are_signed_in_order_and_once),
