@@ -373,43 +373,24 @@ static void settle(struct ws_loop *loop, struct ws_connection *c)
         loop->up->settled(loop, c);
 }
 
-/* What is left when all are gone that are already lost; the charge of the one with the most, 0: there is none. */
-static size_t staying(const struct ws_loop *loop, size_t *ret_most)
-{
-    size_t charge = loop->pool.charge;
-
-    *ret_most = 0;
-    for (size_t i = 0; i < loop->timers.count; i++) {
-        const struct ws_connection *c = ws_connection_of(loop->timers.heap[i]);
-
-        if (c->lost)
-            charge -= c->out.charge;
-        else if (c->out.charge > *ret_most)
-            *ret_most = c->out.charge;
-    }
-    return charge;
-}
-
-/*
- * The most that all connections together may have us keep: beyond it those with the most go (P4). With one of them
- * all that have nearly as much: ten thousand of whom most must go are not looked through for each.
- */
+/* The most that all connections together may have us keep: beyond it the one with the most goes (P4). */
 static void relieve(struct ws_loop *loop)
 {
-    size_t charge = loop->pool.charge, most;
+    while (loop->pool.charge > loop->output_bytes) {
+        struct ws_connection *most = NULL;
+        size_t going = 0;
 
-    while (charge > loop->output_bytes) {
-        charge = staying(loop, &most);
-        if (most == 0)
-            return;
-        for (size_t i = 0; i < loop->timers.count && charge > loop->output_bytes; i++) {
+        for (size_t i = 0; i < loop->timers.count; i++) {
             struct ws_connection *c = ws_connection_of(loop->timers.heap[i]);
 
-            if (c->lost || c->out.charge < most - most / 8)
-                continue;
-            charge -= c->out.charge;
-            ws_connection_lose(loop, c, WS_LOST_SLOW);
+            if (c->lost)
+                going += c->out.charge;
+            else if (!most || c->out.charge > most->out.charge)
+                most = c;
         }
+        if (!most || loop->pool.charge - going <= loop->output_bytes)
+            return;
+        ws_connection_lose(loop, most, WS_LOST_SLOW);
     }
 }
 
