@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -76,7 +77,9 @@ static void run(const struct target *target, int output)
         argv[count++] = path(target, "data", data, sizeof data);
     for (size_t i = 0; target->options[i]; i++)
         argv[count++] = target->options[i];
-    if (!program || errors < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(errors, STDERR_FILENO) < 0)
+    /* A test that failed leaves no server behind. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || !program || errors < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+        dup2(errors, STDERR_FILENO) < 0)
         _exit(126);
     if (target->descriptors > 0 && setrlimit(RLIMIT_NOFILE, &files))
         _exit(126);
