@@ -110,6 +110,20 @@ static void choose_limits(struct options *o, struct rnd *r)
         o->recent_bytes = 8388608;
 }
 
+/* Many want pages at once, of a store that is slow and refuses them. */
+static void crowd_for_pages(struct options *o, struct rnd *r)
+{
+    if (rnd_below(r, 6) > 0)
+        return;
+    o->chat = 0;
+    o->busy = 8 + rnd_below(r, 5);
+    o->slots = 30 + rnd_below(r, 70);
+    o->history_pages = 1;
+    o->recent_bytes = 0;
+    o->latency_ms = 20 + rnd_below(r, 60);
+    o->refuse_read = 100 + rnd_below(r, 400);
+}
+
 void options_choose(struct options *options, uint64_t seed, const struct overrides *overrides)
 {
     struct rnd sizes = rnd_new(seed, 1), faults = rnd_new(seed, 9), time = rnd_new(seed, 10),
@@ -120,6 +134,7 @@ void options_choose(struct options *options, uint64_t seed, const struct overrid
     choose_faults(options, &faults);
     choose_time(options, &time);
     choose_limits(options, &limits);
+    crowd_for_pages(options, &limits);
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (overrides->given[i])
             *option_at(options, i) = overrides->values[i];
