@@ -11,10 +11,10 @@ ITEMS = ({'T%02d' % number for number in range(1, 46)}
             for number in range(first, last + 1)})
 # Id, what is required, and how it is proved: by tests of that name unless it says otherwise.
 ROW = re.compile(r'^\| ([TF]\d\d) \| [^|]+ \| ([^|]+) \|$', re.M)
-OTHERWISE = ('not here:', '`./dev ')
-# Definitions, not mentions: a cmocka test, a method of a Python test case, or a test of meson's.
-DEFINED = re.compile(r"^(?:static void |    (?:async )?def test_)([TF]\d\d)_\w+\((?:void \*\*state|self)\)"
-                     r"|^ *test\('([TF]\d\d)-[\w-]+'", re.M)
+OTHERWISE = ('not here:', '`./dev ', 'the simulator', 'as ')
+# Definitions, not mentions: a cmocka test, a method of a Python test case, a name that is made of it, or a test of meson's.
+DEFINED = re.compile(r"^(?:static void (?:\w+__)?|    (?:async )?def test_|    return \"test_)([TF]\d\d)_"
+                     r"|^ *test\((?:id \+ )?'([TF]\d\d)-|^ *id = \{'[\w-]+': '([TF]\d\d)', '[\w-]+': '([TF]\d\d)'\}", re.M)
 
 
 def proved(folder):

@@ -839,7 +839,7 @@ static void F30_who_takes_nothing_is_reset_after_a_while(void **state)
     finish();
 }
 
-static void P4_output_of_all_together_is_bounded_and_who_has_most_goes(void **state)
+static void F22_output_of_all_together_is_bounded_and_who_has_most_goes(void **state)
 {
     struct chatroom_ws_epoll_options options = usual();
     struct ws_client *greedy, *modest;
@@ -1635,7 +1635,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests_of_the_owners_loop[] = {
         cmocka_unit_test(F30_who_takes_nothing_is_reset_after_a_while),
         cmocka_unit_test(F41_a_pause_resets_no_reader_who_caught_up),
-        cmocka_unit_test(P4_output_of_all_together_is_bounded_and_who_has_most_goes),
+        cmocka_unit_test(F22_output_of_all_together_is_bounded_and_who_has_most_goes),
         cmocka_unit_test(deadline__is_exact_enough_not_to_spin),
         cmocka_unit_test(connection__is_small_and_inherits_its_socket_options),
     };
