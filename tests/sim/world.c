@@ -488,7 +488,7 @@ static void check_baseline(struct world *w)
         w->baseline_bytes = w->bytes;
     if (w->heap.blocks > w->baseline + rooms * (w->limits.recent_bytes > 0 ? 3 : 1))
         broken(w, P8, "everybody went, and %zu blocks stayed where there were %zu", w->heap.blocks, w->baseline);
-    if (w->bytes > w->baseline_bytes + lists + 512)
+    if (w->bytes > w->baseline_bytes + lists + 4096)
         broken(w, P8, "everybody went, and %zu bytes stayed where there were %zu", w->bytes, w->baseline_bytes);
 }
 
