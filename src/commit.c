@@ -192,28 +192,36 @@ static void wake(void *arg)
  * that its last member should have taken along would stay. What is to be done then depends on who has come since, so
  * the handler is asked again.
  */
-static bool ends_later(const chatroom_request *request)
+static bool ends_later(const chatroom_request *request, int status)
 {
-    int status = request->ticket.status;
-
-    return request->info.event == CHATROOM_DISCONNECT && (status == CHATROOM_ENOSPC || status == CHATROOM_ENOMEM) &&
+    return request->info.event == CHATROOM_DISCONNECT &&
+           (status == CHATROOM_ENOSPC || status == CHATROOM_ENOMEM || status == CHATROOM_EAGAIN) &&
            !request->c->stopping && !request->c->dying;
 }
 
-static void written(struct cr_ticket *ticket)
+/* What it asked for was not stored, and will not be. */
+static void give_up(chatroom_request *request, int status)
 {
-    chatroom_request *request = CR_CONTAINER(ticket, chatroom_request, ticket);
-    bool later = ends_later(request);
+    bool later = ends_later(request, status);
 
-    request->c->storing--;
-    if (ticket->status != CHATROOM_OK)
-        fail(request, ticket->status);
+    fail(request, status);
     if (later)
         request->connection->unended = request->connection->told = true;
     become_ready(request);
 }
 
-static int submit(chatroom_request *request)
+static void written(struct cr_ticket *ticket)
+{
+    chatroom_request *request = CR_CONTAINER(ticket, chatroom_request, ticket);
+
+    request->c->storing--;
+    if (ticket->status != CHATROOM_OK)
+        give_up(request, ticket->status);
+    else
+        become_ready(request);
+}
+
+static int hand_over(chatroom_request *request)
 {
     chatroom *c = request->c;
     int result;
@@ -232,6 +240,21 @@ static int submit(chatroom_request *request)
     return result;
 }
 
+/*
+ * Whoever takes an empty room along has counted as gone who was about to go. Should the store refuse that, they are in
+ * it: so this waits until it is known, and what is to be stored meanwhile waits behind it, in the order of everything.
+ */
+static int submit(chatroom_request *request)
+{
+    chatroom *c = request->c;
+
+    if (!c->waiting && !cr_request_clears_too_soon(request))
+        return hand_over(request);
+    request->state = CR_WAITING;
+    line_up(request, &c->waiting, &c->last_waiting);
+    return CHATROOM_OK;
+}
+
 /* Nobody can be told to try again, and many may go at once. */
 static bool waits_for_store(chatroom_request *request, int result)
 {
@@ -244,7 +267,10 @@ static bool waits_for_store(chatroom_request *request, int result)
 
 bool cr_commit_again(chatroom_request *request)
 {
-    int result = submit(request);
+    int result;
+
+    cr_request_postpone(request); /* what was asked meanwhile is before it */
+    result = submit(request);
 
     if (result == CHATROOM_OK)
         return true;
@@ -253,6 +279,27 @@ bool cr_commit_again(chatroom_request *request)
     fail(request, result);
     become_ready(request);
     return true;
+}
+
+/* True: somebody waits no more. */
+static bool go_on_storing(chatroom *c)
+{
+    bool any = false;
+
+    while (c->waiting && !cr_request_clears_too_soon(c->waiting)) {
+        chatroom_request *request = take_first(&c->waiting);
+        int result = cr_request_clears_too_much(request) ? CHATROOM_EAGAIN : CHATROOM_OK;
+
+        any = true;
+        if (result != CHATROOM_OK) {
+            give_up(request, result);
+            continue;
+        }
+        result = hand_over(request);
+        if (result != CHATROOM_OK && !waits_for_store(request, result))
+            give_up(request, result);
+    }
+    return any;
 }
 
 /* Its handler has too much to do, as when all who were there at a crash go at once: it is asked again. */
@@ -413,11 +460,22 @@ static void settle(chatroom_request *request)
     finish(request);
 }
 
+void cr_commit_abandon(chatroom *c)
+{
+    while (c->waiting)
+        give_up(take_first(&c->waiting), CHATROOM_ECLOSED);
+}
+
 bool cr_commit_settle(chatroom *c)
 {
-    bool any = c->settled != NULL;
+    bool any = false, more;
 
-    while (c->settled)
-        settle(take_first(&c->settled));
+    do {
+        any |= c->settled != NULL;
+        while (c->settled)
+            settle(take_first(&c->settled));
+        more = go_on_storing(c);
+        any |= more;
+    } while (more && c->settled);
     return any;
 }

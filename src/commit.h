@@ -27,4 +27,7 @@ void cr_commit_take_barrier(chatroom_request *request);
 /* Carries out what stands in the line. True if there was anything. From the step, never from inside a transport. */
 bool cr_commit_settle(chatroom *c);
 
+/* The store is closed, and all that was there has come back: what waits to go there does not. */
+void cr_commit_abandon(chatroom *c);
+
 #endif

@@ -76,14 +76,17 @@ struct cr_effect {
     chatroom_span once;               /* PUBLISH; CLOSE: whom, the request's own when it is empty */
     uint16_t code;                    /* CLOSE */
     size_t write;                     /* its place in the request's writes */
+    bool if_empty;                    /* DELETE: everybody else had left, or was about to */
     bool noted;                       /* in the room's list: */
     struct cr_effect *next_noted, *previous_noted;
+    chatroom_request *request; /* then: whose it is */
 };
 
 enum cr_request_state {
     CR_RUNNING,  /* its handler has been called */
     CR_DEFERRED, /* ... and put the answer off */
     CR_REFUSED,  /* by a store that had too much to do: asked again later ($disconnect alone) */
+    CR_WAITING,  /* to be stored, behind one that waits for what was asked before it */
     CR_STORING,
     CR_READY,    /* nothing to wait for but earlier requests of its connection */
     CR_SETTLING, /* in the instance's line: its effects are carried out next */
@@ -329,6 +332,7 @@ struct chatroom {
     uint64_t resume_ns;
     struct cr_activity *active, *last_active; /* in the order in which they are looked at */
     chatroom_request *settled, *last_settled;
+    chatroom_request *waiting, *last_waiting;   /* to be stored, in the order of everything */
     chatroom_request *pageless, *last_pageless; /* wait until there are fewer pages */
     size_t pages;                               /* of history, being read or given */
     size_t deferred;                            /* requests that wait to be resumed in time */

@@ -32,6 +32,7 @@ static struct cr_effect *add_for_room(chatroom_request *request, enum cr_effect_
     if (!effect)
         return NULL;
     effect->room = room;
+    effect->request = request;
     cr_room_begin(room);
     return effect;
 }
@@ -73,6 +74,43 @@ void cr_request_drop(chatroom_request *request)
     request->changes_session = false;
     if (!request->stored)
         cr_request_forget_history(request);
+}
+
+static struct cr_effect *find_clearing(const chatroom_request *request)
+{
+    struct cr_effect *effect = request->effects;
+
+    while (effect && !(effect->kind == CR_DELETE && effect->if_empty))
+        effect = effect->next;
+    return effect;
+}
+
+static bool is_under_way(const chatroom_request *request)
+{
+    return request->state == CR_WAITING || request->state == CR_STORING || request->state == CR_READY ||
+           request->state == CR_SETTLING;
+}
+
+bool cr_request_clears_too_soon(const chatroom_request *request)
+{
+    const struct cr_effect *clearing = find_clearing(request);
+    const struct cr_effect *before = clearing ? clearing->previous_noted : NULL;
+
+    while (before && (before->request == request || !is_under_way(before->request)))
+        before = before->previous_noted;
+    return before != NULL;
+}
+
+bool cr_request_clears_too_much(const chatroom_request *request)
+{
+    const struct cr_effect *clearing = find_clearing(request);
+    size_t leaving = 0;
+
+    if (!clearing)
+        return false;
+    for (const struct cr_effect *effect = request->effects; effect; effect = effect->next)
+        leaving += effect->kind == CR_LEAVE && effect->room == clearing->room;
+    return clearing->room->roster.count > leaving;
 }
 
 void cr_request_postpone(chatroom_request *request)
@@ -410,6 +448,7 @@ int chatroom_request_delete_room(chatroom_request *request, chatroom_span name)
     effect = add_for_room(request, CR_DELETE, room);
     if (!effect)
         return CHATROOM_ENOMEM;
+    effect->if_empty = room->expected_members == 0;
     cr_room_note(room, effect);
     return CHATROOM_OK;
 }

@@ -564,6 +564,7 @@ void chatroom_free(chatroom *c)
     leave_transport(c);
     close_backends(&c->store, &c->transport);
     cr_inbox_take(&c->inbox);
+    cr_commit_abandon(c);
     free_loose(c);
     cr_defer_free_abandoned(c);
     free_connections(c);

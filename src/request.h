@@ -24,6 +24,13 @@ void cr_request_drop(chatroom_request *request);
 /* It was deferred, and goes on now: its effects come after those that were asked for meanwhile. */
 void cr_request_postpone(chatroom_request *request);
 
+/*
+ * It deletes a room because everybody else had left or was about to. Too soon: it is not known yet what became of that.
+ * Too much: it is, and somebody is in the room who would not have been.
+ */
+bool cr_request_clears_too_soon(const chatroom_request *request);
+bool cr_request_clears_too_much(const chatroom_request *request);
+
 /* Whether its session will be in the room, with what it asked for so far. */
 bool cr_request_will_be_in(const chatroom_request *request, const struct cr_room *room);
 

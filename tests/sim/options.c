@@ -124,6 +124,19 @@ static void crowd_for_pages(struct options *o, struct rnd *r)
     o->refuse_read = 100 + rnd_below(r, 400);
 }
 
+/* Rooms empty and fill again while the store refuses some of that. */
+static void come_and_go(struct options *o, struct rnd *r)
+{
+    if (rnd_below(r, 6) > 0 || !o->chat)
+        return;
+    o->restless = 30 + rnd_below(r, 50);
+    o->keep = 0;
+    o->busy = 6 + rnd_below(r, 6);
+    o->slots = 6 + rnd_below(r, 20);
+    o->latency_ms = 20 + rnd_below(r, 60);
+    o->batch_fails = 40 + rnd_below(r, 200);
+}
+
 void options_choose(struct options *options, uint64_t seed, const struct overrides *overrides)
 {
     struct rnd sizes = rnd_new(seed, 1), faults = rnd_new(seed, 9), time = rnd_new(seed, 10),
@@ -135,6 +148,7 @@ void options_choose(struct options *options, uint64_t seed, const struct overrid
     choose_time(options, &time);
     choose_limits(options, &limits);
     crowd_for_pages(options, &limits);
+    come_and_go(options, &limits);
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (overrides->given[i])
             *option_at(options, i) = overrides->values[i];

@@ -17,13 +17,12 @@
 
 enum ask { NOTHING, REGISTER, CREATE, JOIN, SAY, SAY_TWICE, PAGE, MEMBERS, LEAVE, NONSENSE, SWEEP };
 
-enum { NAME_MOST = 24, PAYLOAD_MOST = 32, COUNTED_OUT_MS = 20000 };
+enum { NAME_MOST = 24, PAYLOAD_MOST = 32 };
 
 struct talk {
     char name[NAME_MOST];
     char room; /* its digit; 0: in none */
     uint64_t epoch, next, since_ms;
-    uint64_t stayed_ms; /* when it was to go, and was refused; 0: never */
     enum ask ask;
     char target, wanted[NAME_MOST];
     uint64_t before, after;
@@ -196,6 +195,8 @@ void talk_act(struct world *w, struct session *s)
 
     if (!s->accepted || s->slow || t->ask != NOTHING)
         return;
+    if (t->room && w->options.restless > 0 && rnd_below(&w->random, 100) < w->options.restless)
+        kind = rnd_below(&w->random, 2) ? 99 : 6; /* out, or elsewhere */
     if (t->doomed) {
         return;
     } else if (t->lost) {
@@ -403,15 +404,6 @@ static void hear_message(struct world *w, struct session *s, const char *text)
     hear_own(w, s, payload);
 }
 
-/*
- * Who was about to go, and could not since the store refused, was counted as gone meanwhile: the last one out may have
- * taken the room along.
- */
-static bool was_counted_out(const struct world *w, const struct talk *t)
-{
-    return t->stayed_ms > 0 && world_ms(w) - t->stayed_ms <= COUNTED_OUT_MS;
-}
-
 static void hear_deleted(struct world *w, struct session *s, const char *text)
 {
     struct talk *t = talk_of(s);
@@ -419,10 +411,8 @@ static void hear_deleted(struct world *w, struct session *s, const char *text)
 
     text_of(member(text, "room"), room, sizeof room);
     if (t->room && room[1] == t->room && !t->lost && t->ask != LEAVE && t->ask != JOIN && t->ask != CREATE &&
-        t->ask != SWEEP && !was_counted_out(w, t))
+        t->ask != SWEEP)
         broken(w, P6, "session %u is in a room that went: %s", s->serial, text);
-    if (t->room && room[1] == t->room && was_counted_out(w, t))
-        t->room = 0;
 }
 
 /* An error: nothing was stored. */
@@ -459,8 +449,6 @@ static void hear_error(struct world *w, struct session *s, const char *text)
         check_unsaid(w, s, t, text);
     if ((t->ask == JOIN || t->ask == CREATE) && strcmp(code, "out_of_memory") == 0)
         t->lost = t->doomed = true; /* of the page, perhaps: then it is in, and about to be closed */
-    if (t->ask == JOIN || t->ask == CREATE || t->ask == LEAVE)
-        t->stayed_ms = world_ms(w);
     if (t->ask == JOIN || t->ask == CREATE)
         w->doubtful |= 1u << (t->target - '0');
     if (t->ask == LEAVE && strcmp(code, "no_room") == 0)

@@ -142,6 +142,22 @@ static int delete_room(chatroom_request *request, void *arg)
     return answer(request, chatroom_request_delete_room(request, room));
 }
 
+/* As the chat does it: the last one out takes the room along. */
+static int take_along(chatroom_request *request, void *arg)
+{
+    int result = chatroom_request_leave(request, room);
+
+    (void)arg;
+    if (result == CHATROOM_OK && chatroom_room_members(chatroom_request_chatroom(request), room) == 0)
+        result = chatroom_request_delete_room(request, room);
+    return result;
+}
+
+static int take_along_and_say(chatroom_request *request, void *arg)
+{
+    return answer(request, take_along(request, arg));
+}
+
 static int publish(chatroom_request *request, void *arg)
 {
     (void)arg;
@@ -187,8 +203,9 @@ static int everyone(chatroom_request *request, void *arg)
 static const struct {
     const char *key;
     chatroom_handler_fn *handler;
-} routes[] = {{"create", create}, {"join", join}, {"leave", leave}, {"delete", delete_room}, {"publish", publish},
-              {"name", name},     {"page", page}, {"enter", enter}, {"everyone", everyone}};
+} routes[] = {
+    {"create", create}, {"join", join}, {"leave", leave}, {"delete", delete_room}, {"publish", publish},
+    {"name", name},     {"page", page}, {"enter", enter}, {"everyone", everyone},  {"go", take_along_and_say}};
 
 static void prepare(struct fixture *f)
 {
@@ -204,14 +221,22 @@ static void prepare(struct fixture *f)
     woken = 0;
 }
 
-static void go(struct fixture *f)
+/* on_disconnect: NULL is nothing. */
+static void go_with(struct fixture *f, chatroom_handler_fn *on_disconnect)
 {
     gate_new(&f->g);
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         assert_int_equal(chatroom_route(f->g.c, routes[i].key, routes[i].handler, NULL), CHATROOM_OK);
+    if (on_disconnect)
+        assert_int_equal(chatroom_route(f->g.c, "$disconnect", on_disconnect, NULL), CHATROOM_OK);
     gate_start(&f->g);
     f->ann = gate_connected(&f->g);
     f->bob = gate_connected(&f->g);
+}
+
+static void go(struct fixture *f)
+{
+    go_with(f, NULL);
 }
 
 static void begin(struct fixture *f)
@@ -286,6 +311,88 @@ static void interleave__who_is_to_join_a_room_that_cannot_be_made_is_in_none(voi
     assert_int_equal(chatroom_room_count(f.g.c), 0);
     wire_drain(f.g.wire, f.ann);
     does(&f, f.ann, "create");
+    gate_end(&f.g);
+}
+
+static void interleave__who_could_not_leave_keeps_the_room_that_others_left(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    does(&f, f.ann, "join");
+    does(&f, f.bob, "join");
+    f.slow.holds = true;
+    says(&f, f.ann, "go");
+    says(&f, f.bob, "go"); /* it counts on Ann's going */
+    assert_int_equal(f.slow.count, 1);
+    f.slow.fails = CHATROOM_ENOSPC;
+    let(&f, 1);
+    f.slow.fails = CHATROOM_OK;
+    assert_int_equal(f.slow.count, 0);
+    hears(&f, f.ann, "Internal server error");
+    hears(&f, f.bob, "Too Many Requests"); /* which means: again */
+    assert_int_equal(chatroom_room_members(f.g.c, room), 2);
+    f.slow.holds = false;
+    does(&f, f.bob, "go");
+    assert_int_equal(chatroom_room_members(f.g.c, room), 1);
+    does(&f, f.ann, "go");
+    assert_int_equal(chatroom_room_count(f.g.c), 0);
+    gate_end(&f.g);
+}
+
+static void interleave__who_goes_for_good_is_asked_again_when_another_could_not_leave(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    prepare(&f);
+    go_with(&f, take_along);
+    does(&f, f.ann, "join");
+    does(&f, f.bob, "join");
+    f.slow.holds = true;
+    says(&f, f.ann, "go");
+    wire_close(f.g.wire, f.bob, 1000);
+    gate_step(&f.g);
+    assert_int_equal(f.slow.count, 1);
+    f.slow.fails = CHATROOM_ENOSPC;
+    let(&f, 1);
+    f.slow.fails = CHATROOM_OK;
+    f.slow.holds = false;
+    hears(&f, f.ann, "Internal server error");
+    for (unsigned i = 0; i < 100 && chatroom_room_members(f.g.c, room) > 1; i++) {
+        f.g.now.mono_ns += 100000000;
+        gate_step(&f.g);
+    }
+    assert_int_equal(chatroom_room_members(f.g.c, room), 1);
+    does(&f, f.ann, "go");
+    assert_int_equal(chatroom_room_count(f.g.c), 0);
+    gate_end(&f.g);
+}
+
+static void interleave__what_comes_behind_the_last_one_out_keeps_its_order(void **state)
+{
+    struct fixture f;
+    size_t cid;
+
+    (void)state;
+    begin(&f);
+    cid = gate_connected(&f.g);
+    does(&f, f.ann, "join");
+    does(&f, f.bob, "join");
+    f.slow.holds = true;
+    says(&f, f.ann, "go");
+    says(&f, f.bob, "go");
+    says(&f, cid, "create"); /* anew */
+    assert_int_equal(f.slow.count, 1);
+    let(&f, 1);
+    hears(&f, f.ann, "done");
+    assert_int_equal(f.slow.count, 2);
+    let(&f, 2);
+    hears(&f, f.bob, "done");
+    hears(&f, cid, "done");
+    assert_int_equal(chatroom_room_count(f.g.c), 1);
+    assert_int_equal(chatroom_room_members(f.g.c, room), 0);
     gate_end(&f.g);
 }
 
@@ -785,6 +892,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(interleave__of_two_who_make_a_room_one_is_told_that_it_is_there),
         cmocka_unit_test(interleave__who_is_to_join_a_room_that_cannot_be_made_is_in_none),
+        cmocka_unit_test(interleave__who_could_not_leave_keeps_the_room_that_others_left),
+        cmocka_unit_test(interleave__who_goes_for_good_is_asked_again_when_another_could_not_leave),
+        cmocka_unit_test(interleave__what_comes_behind_the_last_one_out_keeps_its_order),
         cmocka_unit_test(interleave__whose_room_ends_while_its_page_is_read_is_told_that_there_is_none),
         cmocka_unit_test(interleave__who_enters_a_room_that_ends_at_once_is_in_none),
         cmocka_unit_test(interleave__who_leaves_a_room_that_is_being_deleted_is_out_of_it_once),
