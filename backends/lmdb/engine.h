@@ -19,6 +19,7 @@
 #ifndef LMDB_ENGINE_H
 #define LMDB_ENGINE_H
 
+#include "space.h"
 #include "table.h"
 
 #include <chatroom/backend/lmdb.h>
@@ -44,6 +45,7 @@ struct lmdb_engine {
     struct lmdb_state state; /* next_number runs ahead of the database inside a transaction */
     uint64_t next_id;
     uint64_t file_bytes;
+    struct lmdb_space space;
     bool failed;       /* a commit failed half way: never write again */
     bool index_in_txn; /* the transaction under way writes the index */
     bool has_drops;
@@ -62,6 +64,9 @@ int lmdb_engine_open(struct lmdb_engine *e, const char *path, struct chatroom_er
 
 /* Writes the groups of the batch in one transaction and sets each status. with_index: also the index. */
 void lmdb_engine_write(struct lmdb_engine *e, struct lmdb_item *items, size_t count, bool with_index);
+
+/* What lmdb_engine_write() refuses follows from it: see space.h. */
+void lmdb_engine_look_at_space(struct lmdb_engine *e, uint64_t now_ns);
 
 /* Gives a read ticket its rows, up to the completion; txn is ended by mdb_txn_abort(). */
 int lmdb_engine_begin_reads(struct lmdb_engine *e, MDB_txn **ret_txn);

@@ -155,6 +155,8 @@ static void run_batch(struct lmdb_store *s, size_t count)
     bool with_index = index_is_due(s, began);
 
     s->written_since_drop += count_single_writes(s, count);
+    if (writes > 0)
+        lmdb_engine_look_at_space(&s->engine, began);
     if (writes > 0 || (with_index && !s->engine.failed))
         lmdb_engine_write(&s->engine, s->batch, count, with_index);
     if (writes > 0) {
@@ -250,6 +252,7 @@ static void *writer_main(void *arg)
     struct lmdb_store *s = arg;
 
     set_timers(s, mono_ns());
+    lmdb_engine_look_at_space(&s->engine, mono_ns());
     for (;;) {
         size_t count;
         bool idle, last;
@@ -391,6 +394,7 @@ static struct lmdb_store *store_new(const char *path, const struct chatroom_lmdb
     if (!s)
         return NULL;
     s->engine.options = *options;
+    s->engine.space.reserve = options->reserve_bytes;
     s->engine.lock_fd = -1;
     s->index_due = s->sync_due = CHATROOM_NEVER;
     s->wanted = 1;

@@ -220,6 +220,8 @@ static bool room_exists(struct lmdb_engine *e, const struct chatroom_write *writ
 /* All that can be wrong with a group by itself is found before anything of it is written. */
 static int check_group(struct lmdb_engine *e, const struct chatroom_ticket *ticket)
 {
+    if (lmdb_space_refuses(&e->space, ticket)) /* first: a room that was refused is no reason for another answer */
+        return CHATROOM_ENOSPC;
     for (size_t i = 0; i < ticket->count; i++) {
         const struct chatroom_write *write = &ticket->writes[i];
 
@@ -279,4 +281,12 @@ void lmdb_engine_write(struct lmdb_engine *e, struct lmdb_item *items, size_t co
     for (size_t i = 0; i < count; i++)
         if (!items[i].is_read && rc)
             items[i].status = rc;
+}
+
+void lmdb_engine_look_at_space(struct lmdb_engine *e, uint64_t now_ns)
+{
+    int fd;
+
+    if (mdb_env_get_fd(e->env, &fd) == 0)
+        lmdb_space_look(&e->space, fd, now_ns, e->port);
 }

@@ -58,6 +58,8 @@ static const char help[] =
     "server.\n"
     "                       quick: its structure, for half a second at most (the default); full: and every record,\n"
     "                       however long that takes; off: do not\n"
+    "  --reserve MIB        with less than that free on the disk of the data, refuse messages and rooms (64); 0: do "
+    "not\n"
     "  --stage NAME         the WebSocket is at /NAME (development)\n"
     "  --mode WORD          full: names, rooms, history (the default); simple: one hall; both\n"
     "  --keep-empty-rooms   a room outlives its last member, with its history\n"
@@ -160,6 +162,7 @@ static int make_store(const struct options *o, struct chatroom_store *ret_store,
     if (o->memory)
         return chatroom_memory_store(ret_store);
     lmdb.durability = o->durability;
+    lmdb.reserve_bytes = (uint64_t)o->reserve_mib << 20;
     return chatroom_lmdb_store(o->data, &lmdb, ret_store, error);
 }
 

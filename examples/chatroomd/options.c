@@ -23,6 +23,7 @@ static const struct option names[] = {
     {"profile", required_argument, NULL, PROFILE},
     {"durability", required_argument, NULL, DURABILITY},
     {"verify", required_argument, NULL, VERIFY},
+    {"reserve", required_argument, NULL, RESERVE},
     {"log-level", required_argument, NULL, LOG_LEVEL},
     {"chat", required_argument, NULL, CHAT},
     {"route-selection", required_argument, NULL, ROUTE_SELECTION},
@@ -170,6 +171,7 @@ static bool set_defaults(struct source *s)
 {
     s->values.mode = CHATROOM_CHAT_FULL;
     s->values.durability = CHATROOM_DURABLE_COMMIT;
+    s->values.reserve_mib = 64;
     s->values.log_level = CHATROOM_LOG_INFO;
     return source_take(s, LISTEN, "listen", "127.0.0.1:8080") && source_take(s, DATA, "data", "./chatroom-data") &&
            source_take(s, STAGE, "stage", "development");

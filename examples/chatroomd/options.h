@@ -50,6 +50,7 @@ struct options {
     bool aws;
     enum chatroom_durability durability;
     enum options_verify verify;
+    unsigned reserve_mib; /* what must stay free on the disk of the data; 0: nothing need */
     enum chatroom_log_level log_level;
     bool chat; /* the chat's routes are there, and its page; unless somebody says so, when the file has no routes */
     char *route_selection;    /* NULL: the library's; the same goes for those below */

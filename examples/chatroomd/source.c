@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define THREADS_MOST 64
+#define RESERVE_MOST (1u << 20) /* MiB */
 
 static const struct value_choice modes[] = {
     {"simple", CHATROOM_CHAT_SIMPLE}, {"full", CHATROOM_CHAT_FULL}, {"both", CHATROOM_CHAT_BOTH}, {NULL, 0}};
@@ -107,7 +108,7 @@ static bool check_metrics(const char *value, char *ret_complaint)
 
 /* Of which form each option is, and where its value stands. */
 static const struct form {
-    enum { NO_OPTION, TEXT, LIST, SWITCH, CHOICE, NUMBER, RATE } kind;
+    enum { NO_OPTION, TEXT, LIST, SWITCH, CHOICE, NUMBER, MEBIBYTES, RATE } kind;
     size_t offset;
     check_fn *check;
     const struct value_choice *choices;
@@ -125,6 +126,7 @@ static const struct form {
     [PROFILE] = {SWITCH, offsetof(struct options, aws), NULL, profiles},
     [DURABILITY] = {CHOICE, offsetof(struct options, durability), NULL, durabilities},
     [VERIFY] = {CHOICE, offsetof(struct options, verify), NULL, looks},
+    [RESERVE] = {MEBIBYTES, offsetof(struct options, reserve_mib), NULL, NULL},
     [LOG_LEVEL] = {CHOICE, offsetof(struct options, log_level), NULL, levels},
     [CHAT] = {SWITCH, offsetof(struct options, chat), NULL, value_switches},
     [ROUTE_SELECTION] = {TEXT, offsetof(struct options, route_selection), check_text, NULL},
@@ -188,6 +190,8 @@ static bool set_option(const struct form *form, void *place, const char *value, 
         return value_choose(form->choices, value, place, ret_complaint);
     case NUMBER:
         return value_number(value, 0, THREADS_MOST, place, ret_complaint);
+    case MEBIBYTES:
+        return value_number(value, 0, RESERVE_MOST, place, ret_complaint);
     case RATE:
         return value_throttle(value, place, ret_complaint);
     default:
@@ -228,6 +232,7 @@ void source_move(struct source *s, enum option_name option, struct options *opti
     static const size_t sizes[] = {[SWITCH] = sizeof(bool),
                                    [CHOICE] = sizeof(int),
                                    [NUMBER] = sizeof(unsigned),
+                                   [MEBIBYTES] = sizeof(unsigned),
                                    [RATE] = sizeof(struct value_throttle)};
     const struct form *form = &forms[option];
     void *to = (char *)options + form->offset, *from = (char *)&s->values + form->offset;
@@ -262,6 +267,8 @@ bool source_check(struct source *s)
         return source_refuse_option(s, "memory", "contradicts durability: memory is never durable");
     if (o->memory && s->given[VERIFY])
         return source_refuse_option(s, "memory", "contradicts verify: memory is not on a disk");
+    if (o->memory && s->given[RESERVE])
+        return source_refuse_option(s, "memory", "contradicts reserve: memory is not on a disk");
     if (o->memory && s->given[VERIFY_STORE])
         return source_refuse_option(s, "memory", "contradicts verify-store: memory is not on a disk");
     s->line = s->given[ORIGIN];

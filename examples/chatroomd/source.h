@@ -24,6 +24,7 @@ enum option_name {
     PROFILE,
     DURABILITY,
     VERIFY,
+    RESERVE,
     LOG_LEVEL,
     CHAT,
     ROUTE_SELECTION,

@@ -141,10 +141,14 @@ int chatroom_store_found_session(chatroom_store_port *port, chatroom_span id, ch
 void chatroom_store_log(chatroom_store_port *port, enum chatroom_log_level level, const char *event,
                         const struct chatroom_log_field *fields, size_t count)
 {
-    (void)level;
     pthread_mutex_lock(&mutex);
     port->damaged += strcmp(event, "record_damaged") == 0;
     port->grown += strcmp(event, "map_grown") == 0;
+    port->low += level == CHATROOM_LOG_WARN && strcmp(event, "store_low") == 0;
+    port->full += level == CHATROOM_LOG_ERROR && strcmp(event, "store_full") == 0;
+    port->has_room += level == CHATROOM_LOG_INFO && strcmp(event, "store_has_room") == 0;
+    if (count == 1 && strcmp(fields[0].key, "free_bytes") == 0)
+        port->free_bytes = fields[0].number;
     if (strcmp(event, "store_failed") == 0 && count > 0)
         snprintf(port->reason, sizeof port->reason, "%.*s", (int)fields[0].text.size, fields[0].text.bytes);
     pthread_mutex_unlock(&mutex);

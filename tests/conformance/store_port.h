@@ -21,8 +21,10 @@ struct port_found {
 struct chatroom_store_port {
     struct port_found *rooms, *sessions;
     size_t room_count, session_count;
-    unsigned damaged, grown; /* events seen */
-    char reason[64];         /* of the last failure */
+    unsigned damaged, grown;      /* events seen */
+    unsigned low, full, has_room; /* these too */
+    int64_t free_bytes;           /* of the last of these */
+    char reason[64];              /* of the last failure */
 };
 
 struct port_row {

@@ -121,6 +121,15 @@ static void F05_full_disk_takes_no_new_store(void **state)
     assert_int_equal(lmdb_try_open(), CHATROOM_ENOSPC);
 }
 
+/* All disks here are smaller than the reserve. */
+static int set_up(void **state)
+{
+    int rc = lmdb_set_up(state);
+
+    lmdb_place.options.reserve_bytes = 0;
+    return rc;
+}
+
 static int unmount(void **state)
 {
     int rc = lmdb_tear_down(state);
@@ -128,7 +137,7 @@ static int unmount(void **state)
     return umount(lmdb_place.base) ? -1 : rc;
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, lmdb_set_up, unmount)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, unmount)
 
 int main(void)
 {

@@ -25,7 +25,7 @@ PROGRAM = os.environ.get("CHATROOMD", "")
 FREE = ("--listen", "127.0.0.1:0")
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "chatroomd")
 OPTIONS = ("config", "listen", "origin", "data", "memory", "stage", "mode", "keep-empty-rooms", "no-rate-limits", "threads",
-           "profile", "durability", "verify", "log-level", "chat", "route-selection", "api-id", "region", "account-id", "domain", "secure",
+           "profile", "durability", "verify", "reserve", "log-level", "chat", "route-selection", "api-id", "region", "account-id", "domain", "secure",
            "throttle", "metrics", "access-log", "access-log-file", "debug-refusals", "verify-store", "check", "version", "help")
 
 
@@ -496,6 +496,63 @@ class End(Case):
             process.kill()
             process.wait()
             process.stderr.close()
+
+
+class Space(Case):
+    """A file system of 80 MiB that only the server sees."""
+    MOUNT = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=80m none "$0" && exec "$@"']
+
+    def on_small_disk(self, *arguments):
+        if subprocess.run([*self.MOUNT, self.folder, "true"], capture_output=True).returncode:
+            self.skipTest("no disk can be mounted")
+        server = Plain(*FREE, "--data", self.path("data"), "--keep-empty-rooms", *arguments)
+        server.command = [*self.MOUNT, self.folder, *server.command]
+        self.addCleanup(server.log.close)
+        self.addCleanup(server.kill)
+        return server.start()
+
+    def fill(self, server, mib):
+        """A file beside the data, in the server's own view; its name."""
+        name = "/proc/%d/root%s" % (server.process.pid, self.path("filler"))
+        with open(name, "wb") as file:
+            file.write(b"x" * (mib << 20))
+        time.sleep(1.1)  # the disk is looked at once a second
+        return name
+
+    def test_T36_low_space_refuses_messages_and_takes_them_again(self):
+        server = self.on_small_disk()
+
+        async def talk():
+            async with await Client.connect(Address(server.port), "ann", "den") as ann:
+                await ann.say("one")
+                await ann.said()
+                filler = self.fill(server, 17)
+                await ann.say("none")
+                await ann.error("storage_full")
+                async with await Client.connect(Address(server.port), "bob", "den") as bob:
+                    await bob.send("new-room", "new")
+                    await bob.error("storage_full")
+                os.unlink(filler)
+                time.sleep(1.1)
+                await ann.say("two")
+                await ann.said()
+                return [item["content"] for item in (await ann.history(room="den"))["messages"]]
+        self.assertEqual(asyncio.run(talk()), ["one", "two"])
+        self.assertEqual(server.stop(), 0)
+        events = [(e["event"], e["level"]) for e in server.events() if e["event"].startswith("store_")]
+        self.assertEqual([e for e in events if e[0] not in ("store_open", "store_sound")],
+                         [("store_low", "warn"), ("store_full", "error"), ("store_has_room", "info")])
+
+    def test_T36_without_a_reserve_the_disk_may_get_full(self):
+        server = self.on_small_disk("--reserve", "0")
+
+        async def talk():
+            async with await Client.connect(Address(server.port), "ann", "den") as ann:
+                self.fill(server, 78)
+                await ann.say("one")
+                await ann.said()
+        asyncio.run(talk())
+        self.assertEqual(server.stop(), 0)
 
 
 class Log(Case):

@@ -340,10 +340,11 @@ class Audit(Case):
         "authorizer_failed": ("warn", "target route connection request reason detail http_status", "again_ms"),
         "protocol_error": ("info", "connection code reason", ""), "timed_out": ("info", "connection code reason", ""),
         "refused_opening": ("warn", "status total", ""), "slow_consumer": ("warn", "connection queued total", ""), "refused_origin": ("warn", "connection origin total", ""),
+        "store_low": ("warn", "free_bytes", ""), "store_full": ("error", "free_bytes", ""), "store_has_room": ("info", "free_bytes", ""),
         "store_failed": ("error", "code reason", ""), "unsigned_management": ("warn", "advice", ""),
         "api_key_throttled": ("info", "connection api_key", ""), "access": ("info", "line", ""),
     }
-    NUMBERS = {"two_way", "replayed", "next_id", "code", "status", "total", "queued", "http_status", "again_ms"}
+    NUMBERS = {"two_way", "replayed", "next_id", "code", "status", "total", "queued", "http_status", "again_ms", "free_bytes"}
 
     def check(self, server):
         """Every line so far has its form; the lines."""

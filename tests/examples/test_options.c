@@ -115,6 +115,7 @@ static void options__nothing_given_means_the_defaults(void **state)
     assert_int_equal(o.mode, CHATROOM_CHAT_FULL);
     assert_int_equal(o.durability, CHATROOM_DURABLE_COMMIT);
     assert_int_equal(o.verify, OPTIONS_VERIFY_QUICK);
+    assert_int_equal(o.reserve_mib, 64);
     assert_int_equal(o.log_level, CHATROOM_LOG_INFO);
     assert_false(o.verify_store);
     assert_false(o.memory || o.keep_empty_rooms || o.no_rate_limits || o.aws);
@@ -125,10 +126,10 @@ static void options__nothing_given_means_the_defaults(void **state)
 
 static void options__every_flag_is_heard(void **state)
 {
-    struct options o =
-        accepted(WORDS("--listen", "[::1]:0", "--listen=unix:/run/x.sock", "--origin", "https://chat.example", "--data",
-                       "/srv/chat", "--stage", "prod_1", "--mode", "both", "--keep-empty-rooms", "--no-rate-limits",
-                       "--profile", "aws", "--threads", "64", "--durability", "async", "--log-level", "debug"));
+    struct options o = accepted(WORDS("--listen", "[::1]:0", "--listen=unix:/run/x.sock", "--origin",
+                                      "https://chat.example", "--data", "/srv/chat", "--stage", "prod_1", "--mode",
+                                      "both", "--keep-empty-rooms", "--no-rate-limits", "--profile", "aws", "--threads",
+                                      "64", "--durability", "async", "--reserve", "1048576", "--log-level", "debug"));
 
     (void)state;
     assert_int_equal(o.listen.count, 2);
@@ -143,6 +144,7 @@ static void options__every_flag_is_heard(void **state)
     assert_int_equal(o.log_level, CHATROOM_LOG_DEBUG);
     assert_true(o.keep_empty_rooms && o.no_rate_limits && o.aws && !o.memory);
     assert_int_equal(o.threads, 64);
+    assert_int_equal(o.reserve_mib, 1048576);
     options_fini(&o);
     o = accepted(WORDS("--memory", "--mode=simple", "--log-level=warn"));
     assert_true(o.memory);
@@ -278,6 +280,8 @@ static void options__contradictions_are_refused(void **state)
             "--memory: contradicts data: the one keeps nothing, the other says where to keep it");
     refused(WORDS("--durability", "commit", "--memory"), "--memory: contradicts durability: memory is never durable");
     refused(WORDS("--verify", "off", "--memory"), "--memory: contradicts verify: memory is not on a disk");
+    refused(WORDS("--reserve", "64", "--memory"), "--memory: contradicts reserve: memory is not on a disk");
+    refused(WORDS("--reserve", "1048577"), "--reserve: needs a number from 0 to 1048576");
     refused(WORDS("--verify-store", "--memory"), "--memory: contradicts verify-store: memory is not on a disk");
     refused(WORDS("--verify", "yes"), "--verify: \"yes\" is none of quick, full, off");
     refused(WORDS("--mode", "simple", "--keep-empty-rooms"),

@@ -5,10 +5,11 @@
  * up to 64 MiB longer than it is; the disk has only what was written.
  *
  * Failures: on a full disk writes complete with ENOSPC, nothing of them is stored, and they work again when there is
- * room. After a failed sync the writes under way complete with EUNSURE and all later ones with EIO: close, look at the
- * disk, and start again. A damaged entry ends its page of history with ECORRUPT; another damaged record refuses the
- * start with it. Damage to the structure of the file is another matter: LMDB trusts it, and a process that opens such a
- * store may end by a signal. chatroom_lmdb_verify() finds it beforehand.
+ * room. So that erasing works there too, a reserve is kept: see reserve_bytes. After a failed sync the writes under way
+ * complete with EUNSURE and all later ones with EIO: close, look at the disk, and start again. A damaged entry ends its
+ * page of history with ECORRUPT; another damaged record refuses the start with it. Damage to the structure of the file
+ * is another matter: LMDB trusts it, and a process that opens such a store may end by a signal. chatroom_lmdb_verify()
+ * finds it beforehand.
  */
 #ifndef CHATROOM_BACKEND_LMDB_H
 #define CHATROOM_BACKEND_LMDB_H
@@ -35,14 +36,30 @@ struct chatroom_lmdb_options {
     size_t size; /* set by CHATROOM_LMDB_OPTIONS */
     enum chatroom_durability durability;
     size_t map_bytes;      /* address space to begin with; grows by doubling when it is full */
-    size_t map_bytes_most; /* ... up to here; beyond it writes fail with ENOSPC */
+    size_t map_bytes_most; /* ... up to here, the quota of the store: what needs more, erasing too, ends with ENOSPC */
     size_t queue_tickets;  /* beyond so many waiting, submit() answers EAGAIN */
+
+    /*
+     * What must stay free on the file system, as users without privileges count it; 0: nothing need. With less than
+     * that left, groups that append to a room or create or write one complete with ENOSPC, and nothing of them is
+     * stored; an entry that comes again with the same once is refused as well. Sessions, erasing and trimming go on,
+     * with the reserve to work in, and nothing is removed to make room.
+     *
+     * It is looked at once at the start and then with writes, at most once a second: what is written within that second
+     * may take some of the reserve, and writes work again up to a second after there is room. A file system that does
+     * not tell changes nothing.
+     *
+     * Logged, each with free_bytes: store_low (warn) when less than four times that is left, once until there is more
+     * again; store_full (error) when refusing begins; store_has_room (info) when it ends.
+     */
+    uint64_t reserve_bytes;
 };
 
-#define CHATROOM_LMDB_OPTIONS                                                                   \
-    {                                                                                           \
-        .size = sizeof(struct chatroom_lmdb_options), .durability = CHATROOM_DURABLE_COMMIT,    \
-        .map_bytes = (size_t)1 << 30, .map_bytes_most = (size_t)1 << 40, .queue_tickets = 65536 \
+#define CHATROOM_LMDB_OPTIONS                                                                    \
+    {                                                                                            \
+        .size = sizeof(struct chatroom_lmdb_options), .durability = CHATROOM_DURABLE_COMMIT,     \
+        .map_bytes = (size_t)1 << 30, .map_bytes_most = (size_t)1 << 40, .queue_tickets = 65536, \
+        .reserve_bytes = (uint64_t)64 << 20                                                      \
     }
 
 /*
