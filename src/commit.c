@@ -8,6 +8,8 @@
 #include "text.h"
 #include "write.h"
 
+enum { WAITING_MOST = 1024 }; /* requests behind one that waits */
+
 /* ---- order ---- */
 
 static void line_up(chatroom_request *request, chatroom_request **first, chatroom_request **last)
@@ -240,6 +242,15 @@ static int hand_over(chatroom_request *request)
     return result;
 }
 
+/* To the store; or refused, if what it decided on is not so any more: to be asked again. */
+static int store(chatroom_request *request)
+{
+    if (!cr_request_clears_too_much(request))
+        return hand_over(request);
+    give_up(request, CHATROOM_EAGAIN);
+    return CHATROOM_OK;
+}
+
 /*
  * Whoever takes an empty room along has counted as gone who was about to go. Should the store refuse that, they are in
  * it: so this waits until it is known, and what is to be stored meanwhile waits behind it, in the order of everything.
@@ -249,10 +260,19 @@ static int submit(chatroom_request *request)
     chatroom *c = request->c;
 
     if (!c->waiting && !cr_request_clears_too_soon(request))
-        return hand_over(request);
+        return store(request);
+    if (c->waiting_count == WAITING_MOST)
+        return CHATROOM_EAGAIN;
     request->state = CR_WAITING;
     line_up(request, &c->waiting, &c->last_waiting);
+    c->waiting_count++;
     return CHATROOM_OK;
+}
+
+static chatroom_request *take_waiting(chatroom *c)
+{
+    c->waiting_count--;
+    return take_first(&c->waiting);
 }
 
 /* Nobody can be told to try again, and many may go at once. */
@@ -286,16 +306,10 @@ static bool go_on_storing(chatroom *c)
 {
     bool any = false;
 
-    while (c->waiting && !cr_request_clears_too_soon(c->waiting)) {
-        chatroom_request *request = take_first(&c->waiting);
-        int result = cr_request_clears_too_much(request) ? CHATROOM_EAGAIN : CHATROOM_OK;
+    for (; c->waiting && !cr_request_clears_too_soon(c->waiting); any = true) {
+        chatroom_request *request = take_waiting(c);
+        int result = store(request);
 
-        any = true;
-        if (result != CHATROOM_OK) {
-            give_up(request, result);
-            continue;
-        }
-        result = hand_over(request);
         if (result != CHATROOM_OK && !waits_for_store(request, result))
             give_up(request, result);
     }
@@ -463,7 +477,7 @@ static void settle(chatroom_request *request)
 void cr_commit_abandon(chatroom *c)
 {
     while (c->waiting)
-        give_up(take_first(&c->waiting), CHATROOM_ECLOSED);
+        give_up(take_waiting(c), CHATROOM_ECLOSED);
 }
 
 bool cr_commit_settle(chatroom *c)

@@ -332,7 +332,8 @@ struct chatroom {
     uint64_t resume_ns;
     struct cr_activity *active, *last_active; /* in the order in which they are looked at */
     chatroom_request *settled, *last_settled;
-    chatroom_request *waiting, *last_waiting;   /* to be stored, in the order of everything */
+    chatroom_request *waiting, *last_waiting; /* to be stored, in the order of everything */
+    size_t waiting_count;
     chatroom_request *pageless, *last_pageless; /* wait until there are fewer pages */
     size_t pages;                               /* of history, being read or given */
     size_t deferred;                            /* requests that wait to be resumed in time */

@@ -76,10 +76,9 @@ void cr_request_drop(chatroom_request *request)
         cr_request_forget_history(request);
 }
 
-static struct cr_effect *find_clearing(const chatroom_request *request)
+/* The next effect, from this one on, that deletes a room because nobody was to be in it. NULL: none. */
+static const struct cr_effect *find_clearing(const struct cr_effect *effect)
 {
-    struct cr_effect *effect = request->effects;
-
     while (effect && !(effect->kind == CR_DELETE && effect->if_empty))
         effect = effect->next;
     return effect;
@@ -91,26 +90,35 @@ static bool is_under_way(const chatroom_request *request)
            request->state == CR_SETTLING;
 }
 
-bool cr_request_clears_too_soon(const chatroom_request *request)
+static bool is_behind_another(const struct cr_effect *clearing)
 {
-    const struct cr_effect *clearing = find_clearing(request);
-    const struct cr_effect *before = clearing ? clearing->previous_noted : NULL;
+    const struct cr_effect *before = clearing->previous_noted;
 
-    while (before && (before->request == request || !is_under_way(before->request)))
+    while (before && (before->request == clearing->request || !is_under_way(before->request)))
         before = before->previous_noted;
     return before != NULL;
 }
 
+bool cr_request_clears_too_soon(const chatroom_request *request)
+{
+    const struct cr_effect *clearing = find_clearing(request->effects);
+
+    while (clearing && !is_behind_another(clearing))
+        clearing = find_clearing(clearing->next);
+    return clearing != NULL;
+}
+
 bool cr_request_clears_too_much(const chatroom_request *request)
 {
-    const struct cr_effect *clearing = find_clearing(request);
-    size_t leaving = 0;
+    const struct cr_effect *clearing = find_clearing(request->effects);
 
-    if (!clearing)
-        return false;
-    for (const struct cr_effect *effect = request->effects; effect; effect = effect->next)
-        leaving += effect->kind == CR_LEAVE && effect->room == clearing->room;
-    return clearing->room->roster.count > leaving;
+    for (; clearing; clearing = find_clearing(clearing->next)) {
+        const struct cr_room *room = clearing->room;
+
+        if (room->roster.count > (cr_room_membership(room, request->connection) ? 1u : 0u))
+            return true;
+    }
+    return false;
 }
 
 void cr_request_postpone(chatroom_request *request)

@@ -482,7 +482,7 @@ static int say_sound(const struct options *o)
         return refuse(EXIT_NO_ACCESS, text);
     }
     if (report.damaged) {
-        snprintf(text, sizeof text, "The store in %.100s: %llu of %llu records are damaged. The others are served.",
+        snprintf(text, sizeof text, "The store in %.100s: %llu of %llu records are damaged: see the operator's manual.",
                  o->data, (unsigned long long)report.damaged, (unsigned long long)report.records);
         return refuse(EXIT_STORE_DAMAGED, text);
     }

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SECONDS_MOST = 600, TRY_SECONDS_MOST = 30, JOBS_MOST = 64 };
+enum { SECONDS_MOST = 120, TRY_SECONDS_MOST = 30, JOBS_MOST = 64 };
 
 struct plan {
     uint64_t from, seeds, seconds, jobs, soak_hours;
@@ -217,8 +217,12 @@ int main(int count, char **arguments)
     struct plan plan = {.from = 1, .seeds = 200, .jobs = 1};
 
     if (!read_arguments(count, arguments, &plan)) {
-        fprintf(stderr, "usage: sim [--seeds N] [--from N] [--seconds N] [--jobs N] [--all] [--no-shrink] [--hashes] "
-                        "[--OPTION N]...\n       sim --seed N [--trace] [--OPTION N]...\n       sim --soak HOURS\n");
+        fprintf(stderr,
+                "usage: sim [--seeds N] [--from N] [--seconds N] [--jobs N] [--all] [--no-shrink] [--hashes] "
+                "[--OPTION N]...\n       sim --seed N [--trace] [--OPTION N]...\n       sim --soak HOURS\noptions:");
+        for (size_t i = 0; i < OPTION_COUNT; i++)
+            fprintf(stderr, " %s", option_names[i]);
+        fprintf(stderr, "\n");
         return 2;
     }
     if (plan.soak_hours > 0)

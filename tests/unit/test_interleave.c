@@ -158,6 +158,48 @@ static int take_along_and_say(chatroom_request *request, void *arg)
     return answer(request, take_along(request, arg));
 }
 
+static chatroom_span pub = {"pub", 3};
+
+static int join_pub(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    return answer(request, chatroom_request_join(request, pub));
+}
+
+static int leave_pub(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    return answer(request, chatroom_request_leave(request, pub));
+}
+
+static int take_both_along(chatroom_request *request, void *arg)
+{
+    int result = take_along(request, arg);
+
+    if (result == CHATROOM_OK)
+        result = chatroom_request_leave(request, pub);
+    if (result == CHATROOM_OK && chatroom_room_members(chatroom_request_chatroom(request), pub) == 0)
+        result = chatroom_request_delete_room(request, pub);
+    return answer(request, result);
+}
+
+static chatroom_request *put_off;
+
+static int leave_later(chatroom_request *request, void *arg)
+{
+    (void)arg;
+    put_off = request;
+    chatroom_request_defer(request);
+    return chatroom_request_leave(request, room);
+}
+
+static int after_all_not(chatroom_request *request, void *arg)
+{
+    (void)request;
+    (void)arg;
+    return CHATROOM_EACCES;
+}
+
 static int publish(chatroom_request *request, void *arg)
 {
     (void)arg;
@@ -203,9 +245,20 @@ static int everyone(chatroom_request *request, void *arg)
 static const struct {
     const char *key;
     chatroom_handler_fn *handler;
-} routes[] = {
-    {"create", create}, {"join", join}, {"leave", leave}, {"delete", delete_room}, {"publish", publish},
-    {"name", name},     {"page", page}, {"enter", enter}, {"everyone", everyone},  {"go", take_along_and_say}};
+} routes[] = {{"create", create},
+              {"join", join},
+              {"leave", leave},
+              {"delete", delete_room},
+              {"publish", publish},
+              {"name", name},
+              {"page", page},
+              {"enter", enter},
+              {"everyone", everyone},
+              {"go", take_along_and_say},
+              {"join_pub", join_pub},
+              {"leave_pub", leave_pub},
+              {"both", take_both_along},
+              {"later", leave_later}};
 
 static void prepare(struct fixture *f)
 {
@@ -367,6 +420,50 @@ static void interleave__who_goes_for_good_is_asked_again_when_another_could_not_
     assert_int_equal(chatroom_room_members(f.g.c, room), 1);
     does(&f, f.ann, "go");
     assert_int_equal(chatroom_room_count(f.g.c), 0);
+    gate_end(&f.g);
+}
+
+static void interleave__each_room_that_is_taken_along_is_looked_at(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    does(&f, f.ann, "join");
+    does(&f, f.ann, "join_pub");
+    does(&f, f.bob, "join_pub");
+    f.slow.holds = true;
+    says(&f, f.bob, "leave_pub");
+    says(&f, f.ann, "both");
+    assert_int_equal(f.slow.count, 1);
+    f.slow.fails = CHATROOM_ENOSPC;
+    let(&f, 1);
+    f.slow.fails = CHATROOM_OK;
+    hears(&f, f.bob, "Internal server error");
+    hears(&f, f.ann, "Too Many Requests");
+    assert_int_equal(chatroom_room_members(f.g.c, pub), 2);
+    f.slow.holds = false;
+    does(&f, f.ann, "both");
+    assert_int_equal(chatroom_room_members(f.g.c, pub), 1);
+    assert_int_equal(chatroom_room_count(f.g.c), 1);
+    gate_end(&f.g);
+}
+
+static void interleave__whose_handler_may_still_refuse_its_leaving_is_not_left_without_a_room(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    does(&f, f.ann, "join");
+    does(&f, f.bob, "join");
+    says(&f, f.bob, "later");
+    says(&f, f.ann, "go");
+    hears(&f, f.ann, "Too Many Requests");
+    chatroom_request_resume(put_off, after_all_not, NULL);
+    gate_step(&f.g);
+    hears(&f, f.bob, "Forbidden");
+    assert_int_equal(chatroom_room_members(f.g.c, room), 2);
     gate_end(&f.g);
 }
 
@@ -894,6 +991,8 @@ int main(void)
         cmocka_unit_test(interleave__who_is_to_join_a_room_that_cannot_be_made_is_in_none),
         cmocka_unit_test(interleave__who_could_not_leave_keeps_the_room_that_others_left),
         cmocka_unit_test(interleave__who_goes_for_good_is_asked_again_when_another_could_not_leave),
+        cmocka_unit_test(interleave__each_room_that_is_taken_along_is_looked_at),
+        cmocka_unit_test(interleave__whose_handler_may_still_refuse_its_leaving_is_not_left_without_a_room),
         cmocka_unit_test(interleave__what_comes_behind_the_last_one_out_keeps_its_order),
         cmocka_unit_test(interleave__whose_room_ends_while_its_page_is_read_is_told_that_there_is_none),
         cmocka_unit_test(interleave__who_enters_a_room_that_ends_at_once_is_in_none),

@@ -46,7 +46,7 @@ struct chatroom_lmdb_options {
      * with the reserve to work in, and nothing is removed to make room.
      *
      * It is looked at once at the start and then with writes, at most once a second: what is written within that second
-     * may take some of the reserve, and writes work again up to a second after there is room. A file system that does
+     * may take the reserve, all of it if it is small, and writes work again up to a second after there is room. A file system that does
      * not tell changes nothing.
      *
      * Logged, each with free_bytes: store_low (warn) when less than four times that is left, once until there is more
