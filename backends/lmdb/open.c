@@ -73,9 +73,9 @@ static int check_directory(const struct lmdb_engine *e, const char *path, struct
     rc = lmdb_check_file(data, &empty);
     if (rc == CHATROOM_EFORMAT)
         return say(error, rc, path,
-                   lock.st_size > 0 ? "data.mdb is not a store of this version, or it is cut short."
-                                    : "data.mdb is no store of this version, is cut short, or was being made when the "
-                                      "power failed: if it never served, remove it.");
+                   lock.st_size > 0
+                       ? "data.mdb is not a store of this version, or it is cut short."
+                       : "data.mdb is no store of this version, or cut short. If it never served, remove it.");
     if (rc == CHATROOM_OK && empty && lock.st_size > 0)
         return say(error, CHATROOM_EFORMAT, path,
                    "data.mdb is missing or empty; remove chatroom.lock too if the store is to begin anew.");

@@ -168,9 +168,9 @@ static int say_result(struct chatroom_error *error, int rc, const char *path, co
         return say(error, rc, path, text);
     case CHATROOM_EFORMAT:
         return say(error, rc, path,
-                   was_made(path) ? "data.mdb is not a store of this version, or it is missing or cut short."
-                                  : "data.mdb is no store of this version, is cut short, or was being made when the "
-                                    "power failed: if it never served, remove it.");
+                   was_made(path)
+                       ? "data.mdb is not a store of this version, or it is missing or cut short."
+                       : "data.mdb is no store of this version, or cut short. If it never served, remove it.");
     case CHATROOM_EBUSY:
         return say(error, rc, path, "another process or instance has it open.");
     case CHATROOM_EIO:
