@@ -97,7 +97,7 @@ static json_t *event_with(const struct fixture *f, chatroom_span body)
 {
     static char bytes[65536];
     struct chatroom_json json = chatroom_json_on(bytes, sizeof bytes);
-    chatroom_span text;
+    chatroom_span text = {NULL, 0};
 
     chatroom_event_write(&f->info, body, &json);
     assert_true(chatroom_json_done(&json, &text));
@@ -113,7 +113,7 @@ static json_t *authorizer_event_of(const struct fixture *f)
 {
     static char bytes[65536];
     struct chatroom_json json = chatroom_json_on(bytes, sizeof bytes);
-    chatroom_span text;
+    chatroom_span text = {NULL, 0};
 
     chatroom_event_write_authorizer(&f->info, &json);
     assert_true(chatroom_json_done(&json, &text));

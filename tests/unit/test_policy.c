@@ -345,7 +345,7 @@ static void policy__a_refusal_of_a_long_name_is_one_sentence(void **state)
 {
     (void)state;
     for (size_t count = 200; count < 700; count += 7) {
-        static char document[2048];
+        static char document[32768];
         struct chatroom_error error = {0};
 
         snprintf(document, sizeof document, "{%s:1}", repeated("n", count));

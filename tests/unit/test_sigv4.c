@@ -76,10 +76,14 @@ static const char *with(const char *text, const char *from, const char *to)
     static char buffers[4][32768];
     static unsigned turn;
     char *buffer = buffers[turn++ % 4];
-    const char *at = strstr(text, from);
+    const char *at = strstr(text, from), *rest = at ? at + strlen(from) : NULL;
+    size_t before = (size_t)(at - text), middle = strlen(to);
 
     assert_non_null(at);
-    snprintf(buffer, sizeof buffers[0], "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    assert_true(before + middle + strlen(rest) < sizeof buffers[0]);
+    memmove(buffer, text, before);
+    memmove(buffer + before, to, middle);
+    memmove(buffer + before + middle, rest, strlen(rest) + 1);
     return buffer;
 }
 
