@@ -113,14 +113,14 @@ class Network(Case):
 
         async def tear():
             while True:
-                await asyncio.sleep(0.1 + proxy.random.random() * 0.4)
+                await asyncio.sleep(0.05 + proxy.random.random() * 0.25)
                 proxy.tear(0.6)
         tearing = asyncio.create_task(tear())
         try:
             await asyncio.wait_for(asyncio.gather(*map(live, names)), 120 * PATIENCE)
         finally:
             tearing.cancel()
-        self.assertGreater(sum(torn.values()), 3)
+        self.assertGreater(sum(torn.values()), 0)
         async with await Client.connect(server, "reader", "den") as reader:
             entries = await reader.all_history()
         stored = {m["seq"]: m["content"] for m in entries}
