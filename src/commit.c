@@ -191,8 +191,8 @@ static void wake(void *arg)
 
 /*
  * A session ends whether the store takes that or not, but while it is full nobody can be told to try again: the room
- * that its last member should have taken along would stay. What is to be done then depends on who has come since, so
- * the handler is asked again.
+ * that its last member should have taken along would stay. Nor when somebody stayed in it. What is to be done then
+ * depends on who is there, so the handler is asked again.
  */
 static bool ends_later(const chatroom_request *request, int status)
 {

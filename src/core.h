@@ -79,14 +79,14 @@ struct cr_effect {
     bool if_empty;                    /* DELETE: everybody else had left, or was about to */
     bool noted;                       /* in the room's list: */
     struct cr_effect *next_noted, *previous_noted;
-    chatroom_request *request; /* then: whose it is */
+    chatroom_request *request; /* of a room: whose it is */
 };
 
 enum cr_request_state {
     CR_RUNNING,  /* its handler has been called */
     CR_DEFERRED, /* ... and put the answer off */
     CR_REFUSED,  /* by a store that had too much to do: asked again later ($disconnect alone) */
-    CR_WAITING,  /* to be stored, behind one that waits for what was asked before it */
+    CR_WAITING,  /* to be stored: for what was asked before it, or behind one that waits so */
     CR_STORING,
     CR_READY,    /* nothing to wait for but earlier requests of its connection */
     CR_SETTLING, /* in the instance's line: its effects are carried out next */

@@ -21,7 +21,8 @@ void cr_request_free(chatroom_request *request);
 /* Takes back every effect, as if it had not been asked for. */
 void cr_request_drop(chatroom_request *request);
 
-/* It was deferred, and goes on now: its effects come after those that were asked for meanwhile. */
+/* It was deferred, or the store had too much to do, and it goes on now: its effects come after those that were asked
+ * for meanwhile. */
 void cr_request_postpone(chatroom_request *request);
 
 /*

@@ -235,7 +235,11 @@ CHATROOM_API int chatroom_request_join(chatroom_request *request, chatroom_span 
 /* Takes the session out of a room. Errors: ENOENT it is not in it, ENOMEM. */
 CHATROOM_API int chatroom_request_leave(chatroom_request *request, chatroom_span room);
 
-/* Deletes a room with its log. Whoever is in it is out of it. Errors: ENOENT, ENOMEM. */
+/*
+ * Deletes a room with its log. Whoever is in it is out of it; but if nobody was to be in it any more when this was
+ * called, it is done only when that has come true. Should somebody stay, since the store refused the leaving, the whole
+ * request ends with EAGAIN, as if the store were busy; a $disconnect is asked again. Errors: ENOENT, ENOMEM.
+ */
 CHATROOM_API int chatroom_request_delete_room(chatroom_request *request, chatroom_span room);
 
 /*

@@ -46,8 +46,8 @@ struct chatroom_lmdb_options {
      * with the reserve to work in, and nothing is removed to make room.
      *
      * It is looked at once at the start and then with writes, at most once a second: what is written within that second
-     * may take the reserve, all of it if it is small, and writes work again up to a second after there is room. A file system that does
-     * not tell changes nothing.
+     * may take the reserve, all of it if it is small, and writes work again up to a second after there is room. A file
+     * system that does not tell changes nothing.
      *
      * Logged, each with free_bytes: store_low (warn) when less than four times that is left, once until there is more
      * again; store_full (error) when refusing begins; store_has_room (info) when it ends.
@@ -81,7 +81,7 @@ struct chatroom_lmdb_report {
     size_t size;      /* set by CHATROOM_LMDB_REPORT */
     uint64_t pages;   /* looked at, as those below: also when time was over */
     uint64_t records; /* 0 without CHATROOM_LMDB_RECORDS */
-    uint64_t damaged; /* of the records: they are not served, the others are */
+    uint64_t damaged; /* of the records: a start serves all but them, or needs one of them and ends with ECORRUPT */
     char where[128];  /* what is damaged first; empty: nothing */
 };
 
@@ -99,7 +99,7 @@ struct chatroom_lmdb_report {
  * one of them, which ends with ETIMEDOUT, if most_ms is set. The child inherits descriptors until it ends, and runs
  * no code of the caller.
  *
- * CHATROOM_OK: it can be opened; ret_report->damaged says whether some records are lost. Errors: ECORRUPT it must not
+ * CHATROOM_OK: LMDB can open it; ret_report->damaged says whether records are lost. Errors: ECORRUPT it must not
  * be opened, restore a copy; EFORMAT, EBUSY, EACCES, EIO as open() has them; ETIMEDOUT, ESYSTEM, ENOMEM it could not be
  * told, and nothing wrong was found. ret_report, from CHATROOM_LMDB_REPORT, is filled in any case.
  */
