@@ -41,6 +41,12 @@ int lmdb_check_metas(int fd, uint64_t file_size, struct lmdb_meta ret_metas[2])
     return CHATROOM_OK;
 }
 
+const char *lmdb_format_text(bool was_made)
+{
+    return was_made ? "data.mdb is not a store of this version, or it is missing or cut short."
+                    : "data.mdb is no store of this version, or cut short. If it never served, remove it.";
+}
+
 int lmdb_check_file(const char *path, bool *ret_empty)
 {
     struct lmdb_meta metas[2];

@@ -11,6 +11,9 @@
 
 #include <stdbool.h>
 
+/* What EFORMAT means, in a sentence. was_made: it is known that there was a store. */
+const char *lmdb_format_text(bool was_made);
+
 /* *ret_empty: there is no such file, or it has no bytes. Errors: CHATROOM_EFORMAT, CHATROOM_EACCES, CHATROOM_EIO. */
 int lmdb_check_file(const char *path, bool *ret_empty);
 

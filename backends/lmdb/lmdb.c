@@ -103,23 +103,17 @@ static size_t take_batch(struct lmdb_store *s)
 
 /* ---- writer ----------------------------------------------------------------------------------------------------- */
 
-/* Before completion: a ticket is somebody else's then. */
-static size_t count_single_writes(const struct lmdb_store *s, size_t count)
+/* The tickets that write, and in *ret_single what they write. Before completion: they are somebody else's then. */
+static size_t count_writes(const struct lmdb_store *s, size_t count, size_t *ret_single)
 {
     size_t writes = 0;
 
+    *ret_single = 0;
     for (size_t i = 0; i < count; i++)
-        if (!s->batch[i].is_read)
-            writes += s->batch[i].ticket->count;
-    return writes;
-}
-
-static size_t count_writes(const struct lmdb_store *s, size_t count)
-{
-    size_t writes = 0;
-
-    for (size_t i = 0; i < count; i++)
-        writes += !s->batch[i].is_read;
+        if (!s->batch[i].is_read) {
+            writes++;
+            *ret_single += s->batch[i].ticket->count;
+        }
     return writes;
 }
 
@@ -151,10 +145,10 @@ static bool index_is_due(const struct lmdb_store *s, uint64_t now)
 static void run_batch(struct lmdb_store *s, size_t count)
 {
     uint64_t began = mono_ns();
-    size_t writes = count_writes(s, count);
+    size_t single, writes = count_writes(s, count, &single);
     bool with_index = index_is_due(s, began);
 
-    s->written_since_drop += count_single_writes(s, count);
+    s->written_since_drop += single;
     if (writes > 0)
         lmdb_engine_look_at_space(&s->engine, began);
     if (writes > 0 || (with_index && !s->engine.failed))

@@ -72,10 +72,7 @@ static int check_directory(const struct lmdb_engine *e, const char *path, struct
         return say_rc(error, errno, path);
     rc = lmdb_check_file(data, &empty);
     if (rc == CHATROOM_EFORMAT)
-        return say(error, rc, path,
-                   lock.st_size > 0
-                       ? "data.mdb is not a store of this version, or it is cut short."
-                       : "data.mdb is no store of this version, or cut short. If it never served, remove it.");
+        return say(error, rc, path, lmdb_format_text(lock.st_size > 0));
     if (rc == CHATROOM_OK && empty && lock.st_size > 0)
         return say(error, CHATROOM_EFORMAT, path,
                    "data.mdb is missing or empty; remove chatroom.lock too if the store is to begin anew.");

@@ -167,10 +167,7 @@ static int say_result(struct chatroom_error *error, int rc, const char *path, co
         snprintf(text, sizeof text, "it is damaged and was not opened (%s). Restore a copy of it.", report->where);
         return say(error, rc, path, text);
     case CHATROOM_EFORMAT:
-        return say(error, rc, path,
-                   was_made(path)
-                       ? "data.mdb is not a store of this version, or it is missing or cut short."
-                       : "data.mdb is no store of this version, or cut short. If it never served, remove it.");
+        return say(error, rc, path, lmdb_format_text(was_made(path)));
     case CHATROOM_EBUSY:
         return say(error, rc, path, "another process or instance has it open.");
     case CHATROOM_EIO:
