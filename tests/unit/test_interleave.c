@@ -111,7 +111,7 @@ struct fixture {
     size_t ann, bob;
 };
 
-static chatroom_span room = {"den", 3};
+static chatroom_span room = {"den", 3}, pub = {"pub", 3};
 
 static int answer(chatroom_request *request, int result)
 {
@@ -126,14 +126,16 @@ static int create(chatroom_request *request, void *arg)
 
 static int join(chatroom_request *request, void *arg)
 {
-    (void)arg;
-    return answer(request, chatroom_request_join(request, room));
+    const chatroom_span *name = arg;
+
+    return answer(request, chatroom_request_join(request, *name));
 }
 
 static int leave(chatroom_request *request, void *arg)
 {
-    (void)arg;
-    return answer(request, chatroom_request_leave(request, room));
+    const chatroom_span *name = arg;
+
+    return answer(request, chatroom_request_leave(request, *name));
 }
 
 static int delete_room(chatroom_request *request, void *arg)
@@ -145,11 +147,11 @@ static int delete_room(chatroom_request *request, void *arg)
 /* As the chat does it: the last one out takes the room along. */
 static int take_along(chatroom_request *request, void *arg)
 {
-    int result = chatroom_request_leave(request, room);
+    const chatroom_span *name = arg;
+    int result = chatroom_request_leave(request, *name);
 
-    (void)arg;
-    if (result == CHATROOM_OK && chatroom_room_members(chatroom_request_chatroom(request), room) == 0)
-        result = chatroom_request_delete_room(request, room);
+    if (result == CHATROOM_OK && chatroom_room_members(chatroom_request_chatroom(request), *name) == 0)
+        result = chatroom_request_delete_room(request, *name);
     return result;
 }
 
@@ -158,29 +160,11 @@ static int take_along_and_say(chatroom_request *request, void *arg)
     return answer(request, take_along(request, arg));
 }
 
-static chatroom_span pub = {"pub", 3};
-
-static int join_pub(chatroom_request *request, void *arg)
-{
-    (void)arg;
-    return answer(request, chatroom_request_join(request, pub));
-}
-
-static int leave_pub(chatroom_request *request, void *arg)
-{
-    (void)arg;
-    return answer(request, chatroom_request_leave(request, pub));
-}
-
 static int take_both_along(chatroom_request *request, void *arg)
 {
     int result = take_along(request, arg);
 
-    if (result == CHATROOM_OK)
-        result = chatroom_request_leave(request, pub);
-    if (result == CHATROOM_OK && chatroom_room_members(chatroom_request_chatroom(request), pub) == 0)
-        result = chatroom_request_delete_room(request, pub);
-    return answer(request, result);
+    return answer(request, result == CHATROOM_OK ? take_along(request, &pub) : result);
 }
 
 static chatroom_request *put_off;
@@ -245,20 +229,21 @@ static int everyone(chatroom_request *request, void *arg)
 static const struct {
     const char *key;
     chatroom_handler_fn *handler;
-} routes[] = {{"create", create},
-              {"join", join},
-              {"leave", leave},
-              {"delete", delete_room},
-              {"publish", publish},
-              {"name", name},
-              {"page", page},
-              {"enter", enter},
-              {"everyone", everyone},
-              {"go", take_along_and_say},
-              {"join_pub", join_pub},
-              {"leave_pub", leave_pub},
-              {"both", take_both_along},
-              {"later", leave_later}};
+    chatroom_span *room; /* NULL: the handler knows */
+} routes[] = {{"create", create, NULL},
+              {"join", join, &room},
+              {"leave", leave, &room},
+              {"delete", delete_room, NULL},
+              {"publish", publish, NULL},
+              {"name", name, NULL},
+              {"page", page, NULL},
+              {"enter", enter, NULL},
+              {"everyone", everyone, NULL},
+              {"go", take_along_and_say, &room},
+              {"join_pub", join, &pub},
+              {"leave_pub", leave, &pub},
+              {"both", take_both_along, &room},
+              {"later", leave_later, NULL}};
 
 static void prepare(struct fixture *f)
 {
@@ -279,9 +264,9 @@ static void go_with(struct fixture *f, chatroom_handler_fn *on_disconnect)
 {
     gate_new(&f->g);
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        assert_int_equal(chatroom_route(f->g.c, routes[i].key, routes[i].handler, NULL), CHATROOM_OK);
+        assert_int_equal(chatroom_route(f->g.c, routes[i].key, routes[i].handler, routes[i].room), CHATROOM_OK);
     if (on_disconnect)
-        assert_int_equal(chatroom_route(f->g.c, "$disconnect", on_disconnect, NULL), CHATROOM_OK);
+        assert_int_equal(chatroom_route(f->g.c, "$disconnect", on_disconnect, &room), CHATROOM_OK);
     gate_start(&f->g);
     f->ann = gate_connected(&f->g);
     f->bob = gate_connected(&f->g);
