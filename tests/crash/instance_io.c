@@ -7,6 +7,7 @@
  */
 #include "io_faults.h"
 #include "wire.h"
+#include "store_folder.h"
 
 #include <chatroom/backend/lmdb.h>
 #include <chatroom/chatroom.h>
@@ -245,18 +246,6 @@ static void look_afterwards(const struct run *before)
     wire_free(r.wire);
 }
 
-static void wipe(void)
-{
-    static const char *const names[] = {"data.mdb", "lock.mdb", "chatroom.lock"};
-    char path[128];
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
-}
-
 /* False: there are fewer calls than at. */
 static bool fail_at(int at, bool sticky, enum io_failure kind)
 {
@@ -273,7 +262,7 @@ static bool fail_at(int at, bool sticky, enum io_failure kind)
     hit = io_fault.hit;
     io_fault.at = 0;
     look_afterwards(&r);
-    wipe();
+    store_folder_remove(folder);
     runs++;
     for (unsigned i = 0; i < MESSAGES; i++) {
         told += r.fates[i] == TOLD;

@@ -8,6 +8,7 @@
  */
 #include "random.h"
 #include "wire.h"
+#include "store_folder.h"
 
 #include <chatroom/backend/lmdb.h>
 #include <chatroom/chatroom.h>
@@ -385,18 +386,6 @@ static void one_life(struct listener *l, unsigned life, unsigned us, bool until_
     free(text.bytes);
 }
 
-static void wipe(void)
-{
-    static const char *const names[] = {"data.mdb", "lock.mdb", "chatroom.lock"};
-    char path[160];
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
-}
-
 static void forget(struct listener *l)
 {
     for (unsigned room = 0; room < ROOMS; room++) {
@@ -435,7 +424,7 @@ int main(int argc, char **argv)
         one_life(&l, i + 1, rnd_below(&random, 100000), last || rnd_below(&random, 4) == 0);
         if (last) {
             forget(&l);
-            wipe();
+            store_folder_remove(folder);
         }
     }
     rmdir(base);

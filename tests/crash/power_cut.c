@@ -9,6 +9,7 @@
  */
 #include "disk.h"
 #include "drive.h"
+#include "store_folder.h"
 
 #include <chatroom/backend/lmdb.h>
 
@@ -74,18 +75,6 @@ static void *grown(void *list, size_t count, size_t size)
     if (!list)
         abort();
     return list;
-}
-
-static void wipe(const char *folder)
-{
-    static const char *const names[] = {"data.mdb", "lock.mdb", "chatroom.lock"};
-    char path[160];
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
 }
 
 /* Draws some tickets and does them; the digest after each is what a crash may leave. */
@@ -199,7 +188,7 @@ static size_t count_tickets(const struct workload *w, const struct disk_image *i
     if (drive_open(&drive, folder) || drive_digest(&drive, &digest))
         die("what a power cut left cannot be opened");
     drive_close(&drive);
-    wipe(folder);
+    store_folder_remove(folder);
     return find_prefix(w, image, digest);
 }
 
@@ -225,7 +214,7 @@ static void begin_after_crash(struct workload *w, struct model *model, struct rn
     model_after(w, w->count, model);
     model->next_number = next_number;
     disk_record_free(&w->record);
-    wipe(folder);
+    store_folder_remove(folder);
     mkdir(folder, 0700);
     disk_files_make(w->files, folder);
     w->after_crash = true;
@@ -253,7 +242,7 @@ static void workload_record(struct workload *w, uint64_t seed)
     }
     port_heard = NULL;
     expect_complete(w, folder);
-    wipe(folder);
+    store_folder_remove(folder);
     model_free(&model);
 }
 
@@ -393,7 +382,7 @@ static void explore(const struct workload *w, unsigned draws, unsigned worker, u
             tally->states++;
         }
     }
-    wipe(folder);
+    store_folder_remove(folder);
     _exit(0);
 }
 

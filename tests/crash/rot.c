@@ -8,6 +8,7 @@
  *     rot --seed STORE --only DAMAGE     one of them again, and leaves the damaged store
  */
 #include "drive.h"
+#include "store_folder.h"
 
 #include <chatroom/backend/lmdb.h>
 
@@ -336,18 +337,6 @@ static enum outcome serve_apart(struct store *s, struct rnd *random)
 /* ---- program
  * --------------------------------------------------------------------------------------------------------- */
 
-static void wipe(void)
-{
-    static const char *const names[] = {"data.mdb", "lock.mdb", "chatroom.lock"};
-    char path[160];
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
-}
-
 static void keep_damaged(const struct store *s, uint64_t seed)
 {
     struct rnd random = rnd_new(seed, (uint64_t)only + 1);
@@ -381,7 +370,7 @@ static void flip_some(uint64_t seed, unsigned count, unsigned long *outcomes)
         keep_damaged(&s, seed);
     free(s.bytes);
     model_free(&s.model);
-    wipe();
+    store_folder_remove(folder);
 }
 
 static void make_base(void)

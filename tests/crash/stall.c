@@ -6,6 +6,7 @@
  *     stall [--seconds N] [--threads N]
  */
 #include "ws_client.h"
+#include "store_folder.h"
 
 #include <chatroom/backend/lmdb.h>
 #include <chatroom/backend/ws_epoll.h>
@@ -292,19 +293,6 @@ static int by_size(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static void wipe(void)
-{
-    static const char *const names[] = {"data.mdb", "lock.mdb", "chatroom.lock"};
-    char path[128];
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
-    rmdir(base);
-}
-
 static void report(unsigned seconds, uint64_t taken, uint64_t drained_us)
 {
     uint64_t p99;
@@ -368,6 +356,7 @@ int main(int argc, char **argv)
     chatroom_ask_stop(c);
     pthread_join(server, NULL);
     chatroom_free(c);
-    wipe();
+    store_folder_remove(folder);
+    rmdir(base);
     return 0;
 }
