@@ -15,6 +15,7 @@
 
 #include "no_memory.h"
 #include "ws_client.h"
+#include "store_folder.h"
 
 #include <chatroom/backend/lmdb.h>
 #include <chatroom/backend/memory.h>
@@ -705,17 +706,6 @@ static void check_next_process(struct world *w, uint64_t newest)
     dismantle(w);
 }
 
-static void remove_folder(const struct world *w)
-{
-    char path[96];
-
-    snprintf(path, sizeof path, "%s/data.mdb", w->folder);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/lock.mdb", w->folder);
-    unlink(path);
-    rmdir(w->folder);
-}
-
 /* ---- a run ------------------------------------------------------------------------------------------------------- */
 
 static void prepare(struct world *w)
@@ -749,7 +739,8 @@ static void end(struct world *w)
     dismantle(w);
     if (kind == IN_LMDB && newest > 0)
         check_next_process(w, newest);
-    remove_folder(w);
+    store_folder_remove(w->folder);
+    assert_int_not_equal(access(w->folder, F_OK), 0); /* nothing else is left in it */
 }
 
 /* True: there are not so many allocations. */
