@@ -197,8 +197,7 @@ static int write(chatroom_request *request, cr_chat_write_fn *write_text, const 
         return CHATROOM_ENOMEM;
     json = chatroom_json_on(bytes, json.size);
     write_text(&json, what);
-    (void)chatroom_json_done(&json, ret_text); /* it has just that size */
-    return CHATROOM_OK;
+    return chatroom_json_done(&json, ret_text) ? CHATROOM_OK : CHATROOM_ENOMEM;
 }
 
 static int reply(chatroom_request *request, cr_chat_write_fn *write_text, const void *what)

@@ -96,7 +96,8 @@ static chatroom_span next_line(chatroom_span *text)
 {
     chatroom_span line = {NULL, 0};
 
-    (void)cut(text, '\n', &line);
+    if (!cut(text, '\n', &line)) /* not reached: a head that ends consists of whole lines */
+        return line;
     line.size--; /* CR */
     return line;
 }

@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "no_memory.h"
-#include "ws_client.h"
 #include "store_folder.h"
+#include "ws_client.h"
 
 #include <chatroom/backend/lmdb.h>
 #include <chatroom/backend/memory.h>
