@@ -643,6 +643,23 @@ static void look_alikes__a_second_policy_replaces_the_first(void **state)
     wire_free(f.wire);
 }
 
+/* One that comes too late guards nothing, and is closed if it can be. */
+static void look_alikes__a_policy_after_the_start_is_closed_at_once(void **state)
+{
+    struct fixture f;
+    struct chatroom_name name;
+
+    (void)state;
+    start_on(&f, NULL, false, false);
+    chatroom_set_names(f.c, &(struct chatroom_names){&endless_ops, &f});
+    assert_int_equal(f.closed, 0);
+    chatroom_set_names(f.c, &(struct chatroom_names){&names_ops, &f});
+    assert_int_equal(f.closed, 1);
+    assert_int_equal(chatroom_prepare_name(f.c, chatroom_str("A"), &name), CHATROOM_ENOENT);
+    stop(&f);
+    assert_int_equal(f.closed, 1);
+}
+
 /* ---- lack of memory ---- */
 
 /* Whoever got through is guarded, and whoever did not holds nothing. */
@@ -746,6 +763,7 @@ int main(void)
         cmocka_unit_test(look_alikes__T20_who_comes_with_a_name_like_another_is_refused),
         cmocka_unit_test(look_alikes__without_a_policy_there_are_none),
         cmocka_unit_test(look_alikes__a_second_policy_replaces_the_first),
+        cmocka_unit_test(look_alikes__a_policy_after_the_start_is_closed_at_once),
         cmocka_unit_test(look_alikes__T20_lack_of_memory_leaves_no_claim),
         cmocka_unit_test(look_alikes__a_policy_without_memory_refuses_for_now),
         cmocka_unit_test(look_alikes__a_policy_without_memory_lets_no_instance_start_on_rooms_that_it_has_not_seen),
