@@ -245,10 +245,12 @@ static int hand_over(chatroom_request *request)
 /* To the store; or refused, if what it decided on is not so any more: to be asked again. */
 static int store(chatroom_request *request)
 {
-    if (!cr_request_clears_too_much(request))
-        return hand_over(request);
-    give_up(request, CHATROOM_EAGAIN);
-    return CHATROOM_OK;
+    if (cr_request_clears_too_much(request)) {
+        give_up(request, CHATROOM_EAGAIN);
+        return CHATROOM_OK;
+    }
+    cr_request_doubt(request, false);
+    return hand_over(request);
 }
 
 /*
@@ -264,6 +266,7 @@ static int submit(chatroom_request *request)
     if (c->waiting_count == WAITING_MOST)
         return CHATROOM_EAGAIN;
     request->state = CR_WAITING;
+    cr_request_doubt(request, true);
     line_up(request, &c->waiting, &c->last_waiting);
     c->waiting_count++;
     return CHATROOM_OK;
@@ -281,6 +284,7 @@ static bool waits_for_store(chatroom_request *request, int result)
     if (request->info.event != CHATROOM_DISCONNECT || (result != CHATROOM_EAGAIN && result != CHATROOM_ENOMEM))
         return false;
     request->state = CR_REFUSED;
+    cr_request_doubt(request, true);
     cr_connection_mark_ready(request->connection);
     return true;
 }

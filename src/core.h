@@ -77,6 +77,7 @@ struct cr_effect {
     uint16_t code;                    /* CLOSE */
     size_t write;                     /* its place in the request's writes */
     bool if_empty;                    /* DELETE: everybody else had left, or was about to */
+    bool doubtful;                    /* it may turn out otherwise: nobody counts on it */
     bool noted;                       /* in the room's list: */
     struct cr_effect *next_noted, *previous_noted;
     chatroom_request *request; /* of a room: whose it is */

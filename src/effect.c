@@ -77,7 +77,7 @@ void cr_request_drop(chatroom_request *request)
 }
 
 /* The next effect, from this one on, that deletes a room because nobody was to be in it. NULL: none. */
-static const struct cr_effect *find_clearing(const struct cr_effect *effect)
+static struct cr_effect *find_clearing(struct cr_effect *effect)
 {
     while (effect && !(effect->kind == CR_DELETE && effect->if_empty))
         effect = effect->next;
@@ -108,17 +108,38 @@ bool cr_request_clears_too_soon(const chatroom_request *request)
     return clearing != NULL;
 }
 
+/* Somebody else is in the room, or comes. */
+static bool has_others(const struct cr_room *room, const chatroom_request *request)
+{
+    const struct cr_effect *effect = room->first_noted;
+
+    while (effect && (effect->kind != CR_JOIN || effect->request == request))
+        effect = effect->next_noted;
+    return effect || room->roster.count > (cr_room_membership(room, request->connection) ? 1u : 0u);
+}
+
 bool cr_request_clears_too_much(const chatroom_request *request)
 {
     const struct cr_effect *clearing = find_clearing(request->effects);
 
-    for (; clearing; clearing = find_clearing(clearing->next)) {
-        const struct cr_room *room = clearing->room;
+    while (clearing && !has_others(clearing->room, request))
+        clearing = find_clearing(clearing->next);
+    return clearing != NULL;
+}
 
-        if (room->roster.count > (cr_room_membership(room, request->connection) ? 1u : 0u))
-            return true;
-    }
-    return false;
+static void doubt_room(chatroom_request *request, struct cr_room *room, bool doubtful)
+{
+    for (struct cr_effect *effect = request->effects; effect; effect = effect->next)
+        if (effect->room == room)
+            cr_room_doubt(room, effect, doubtful);
+}
+
+void cr_request_doubt(chatroom_request *request, bool doubtful)
+{
+    const struct cr_effect *clearing = find_clearing(request->effects);
+
+    for (; clearing; clearing = find_clearing(clearing->next))
+        doubt_room(request, clearing->room, doubtful);
 }
 
 void cr_request_postpone(chatroom_request *request)

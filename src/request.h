@@ -27,10 +27,12 @@ void cr_request_postpone(chatroom_request *request);
 
 /*
  * It deletes a room because everybody else had left or was about to. Too soon: it is not known yet what became of that.
- * Too much: it is, and somebody is in the room who would not have been.
+ * Too much: it is, and somebody is in the room, or comes, who would not have been. While it is in doubt nobody counts
+ * on what it does to that room.
  */
 bool cr_request_clears_too_soon(const chatroom_request *request);
 bool cr_request_clears_too_much(const chatroom_request *request);
+void cr_request_doubt(chatroom_request *request, bool doubtful);
 
 /* Whether its session will be in the room, with what it asked for so far. */
 bool cr_request_will_be_in(const chatroom_request *request, const struct cr_room *room);

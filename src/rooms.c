@@ -55,6 +55,8 @@ int cr_rooms_get(chatroom *c, chatroom_span name, bool found, struct cr_room **r
 
 static void expect(struct cr_room *room, const struct cr_effect *effect)
 {
+    if (effect->doubtful)
+        return;
     switch (effect->kind) {
     case CR_CREATE:
         room->expected = true;
@@ -83,7 +85,7 @@ void cr_room_note(struct cr_room *room, struct cr_effect *effect)
     else
         room->first_noted = effect;
     room->last_noted = effect;
-    room->noted_deletes += effect->kind == CR_DELETE;
+    room->noted_deletes += effect->kind == CR_DELETE && !effect->doubtful;
     expect(room, effect);
 }
 
@@ -97,7 +99,7 @@ static void take_out(struct cr_room *room, struct cr_effect *effect)
         effect->next_noted->previous_noted = effect->previous_noted;
     else
         room->last_noted = effect->previous_noted;
-    room->noted_deletes -= effect->kind == CR_DELETE;
+    room->noted_deletes -= effect->kind == CR_DELETE && !effect->doubtful;
     effect->noted = false;
 }
 
@@ -115,6 +117,16 @@ void cr_room_postpone(struct cr_room *room, struct cr_effect *effect)
         return;
     take_out(room, effect);
     cr_room_note(room, effect);
+    room->unforeseen = true;
+}
+
+void cr_room_doubt(struct cr_room *room, struct cr_effect *effect, bool doubtful)
+{
+    bool deletes = effect->noted && effect->kind == CR_DELETE;
+
+    room->noted_deletes -= deletes && !effect->doubtful;
+    effect->doubtful = doubtful;
+    room->noted_deletes += deletes && !doubtful;
     room->unforeseen = true;
 }
 

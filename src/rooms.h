@@ -28,6 +28,9 @@ void cr_room_end(chatroom *c, struct cr_room *room);
 void cr_room_note(struct cr_room *room, struct cr_effect *effect);
 void cr_room_forget(struct cr_room *room, struct cr_effect *effect);
 
+/* What is noted and doubtful is not expected until it is sure. */
+void cr_room_doubt(struct cr_room *room, struct cr_effect *effect, bool doubtful);
+
 /* It comes after what was noted meanwhile: it waited for something else than the store. */
 void cr_room_postpone(struct cr_room *room, struct cr_effect *effect);
 

@@ -452,6 +452,66 @@ static void interleave__whose_handler_may_still_refuse_its_leaving_is_not_left_w
     gate_end(&f.g);
 }
 
+/* Two leave, and one of them cannot: it may while the last one out still waits for the other. */
+static void interleave__a_room_that_may_be_taken_along_can_be_left(void **state)
+{
+    struct fixture f;
+    size_t cid;
+
+    (void)state;
+    begin(&f);
+    cid = gate_connected(&f.g);
+    does(&f, f.ann, "join");
+    does(&f, f.bob, "join");
+    does(&f, cid, "join");
+    f.slow.holds = true;
+    says(&f, cid, "go");
+    says(&f, f.ann, "go");
+    says(&f, f.bob, "go");
+    assert_int_equal(f.slow.count, 2);
+    f.slow.fails = CHATROOM_ENOSPC;
+    let(&f, 1);
+    f.slow.fails = CHATROOM_OK;
+    hears(&f, cid, "Internal server error");
+    says(&f, cid, "leave");
+    let(&f, 1);
+    hears(&f, f.ann, "done");
+    hears(&f, f.bob, "Too Many Requests"); /* Cid is still in it */
+    let(&f, 1);
+    hears(&f, cid, "done");
+    assert_int_equal(chatroom_room_members(f.g.c, room), 1);
+    f.slow.holds = false;
+    does(&f, f.bob, "go");
+    assert_int_equal(chatroom_room_count(f.g.c), 0);
+    gate_end(&f.g);
+}
+
+/* Ann's leaving is at the store, Bob's waits for it, and Cid comes behind both. */
+static void interleave__who_comes_behind_the_last_one_out_finds_the_room(void **state)
+{
+    struct fixture f;
+    size_t cid;
+
+    (void)state;
+    begin(&f);
+    cid = gate_connected(&f.g);
+    does(&f, f.ann, "join");
+    does(&f, f.bob, "join");
+    f.slow.holds = true;
+    says(&f, f.ann, "go");
+    says(&f, f.bob, "go");
+    says(&f, cid, "join");
+    assert_int_equal(f.slow.count, 1);
+    let(&f, 1);
+    hears(&f, f.ann, "done");
+    hears(&f, f.bob, "Too Many Requests"); /* it would have taken the room from under Cid */
+    assert_int_equal(f.slow.count, 1);
+    let(&f, 1);
+    hears(&f, cid, "done");
+    assert_int_equal(chatroom_room_members(f.g.c, room), 2);
+    gate_end(&f.g);
+}
+
 static void interleave__what_comes_behind_the_last_one_out_keeps_its_order(void **state)
 {
     struct fixture f;
@@ -465,16 +525,21 @@ static void interleave__what_comes_behind_the_last_one_out_keeps_its_order(void 
     f.slow.holds = true;
     says(&f, f.ann, "go");
     says(&f, f.bob, "go");
-    says(&f, cid, "create"); /* anew */
+    says(&f, cid, "create"); /* it is still there */
+    says(&f, cid, "join_pub");
+    says(&f, cid, "name");
     assert_int_equal(f.slow.count, 1);
     let(&f, 1);
     hears(&f, f.ann, "done");
     assert_int_equal(f.slow.count, 2);
     let(&f, 2);
     hears(&f, f.bob, "done");
+    hears(&f, cid, "Internal server error");
     hears(&f, cid, "done");
-    assert_int_equal(chatroom_room_count(f.g.c), 1);
-    assert_int_equal(chatroom_room_members(f.g.c, room), 0);
+    let(&f, f.slow.count);
+    hears(&f, cid, "done");
+    assert_false(chatroom_room_exists(f.g.c, room));
+    assert_int_equal(chatroom_room_members(f.g.c, pub), 1);
     gate_end(&f.g);
 }
 
@@ -978,6 +1043,8 @@ int main(void)
         cmocka_unit_test(interleave__who_goes_for_good_is_asked_again_when_another_could_not_leave),
         cmocka_unit_test(interleave__each_room_that_is_taken_along_is_looked_at),
         cmocka_unit_test(interleave__whose_handler_may_still_refuse_its_leaving_is_not_left_without_a_room),
+        cmocka_unit_test(interleave__a_room_that_may_be_taken_along_can_be_left),
+        cmocka_unit_test(interleave__who_comes_behind_the_last_one_out_finds_the_room),
         cmocka_unit_test(interleave__what_comes_behind_the_last_one_out_keeps_its_order),
         cmocka_unit_test(interleave__whose_room_ends_while_its_page_is_read_is_told_that_there_is_none),
         cmocka_unit_test(interleave__who_enters_a_room_that_ends_at_once_is_in_none),
