@@ -127,7 +127,7 @@ void cr_room_doubt(struct cr_room *room, struct cr_effect *effect, bool doubtful
     room->noted_deletes -= deletes && !effect->doubtful;
     effect->doubtful = doubtful;
     room->noted_deletes += deletes && !doubtful;
-    room->unforeseen = true;
+    room->unforeseen |= effect->noted;
 }
 
 void cr_room_expect(struct cr_room *room)

@@ -1,5 +1,4 @@
 #include "lmdb_kit.h"
-#include "store_folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,8 +20,15 @@ static int make(void *arg, struct chatroom_store *ret_store)
 
 static void wipe(void *arg)
 {
+    static const char *const names[] = {"data.mdb", "lock.mdb", "chatroom.lock"};
+    char name[128];
+
     (void)arg;
-    store_folder_remove(lmdb_place.path);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(name, sizeof name, "%s/%s", lmdb_place.path, names[i]);
+        unlink(name);
+    }
+    rmdir(lmdb_place.path);
 }
 
 const struct store_kit lmdb_kit = {.make = make, .wipe = wipe, .keeps = true};

@@ -1,5 +1,5 @@
 /*
- * test_lmdb_walk.c: F07: the walk that chatroom_lmdb_verify() does in a child, in this process: so that a sanitizer
+ * test_walk.c: F07: the walk that chatroom_lmdb_verify() does in a child, in this process, so that a sanitizer
  * sees what it reads, and coverage what it took. Stores with long values, free pages and more than one level.
  */
 #include "lmdb/walk.h"
