@@ -96,9 +96,8 @@ static chatroom_span next_line(chatroom_span *text)
 {
     chatroom_span line = {NULL, 0};
 
-    if (!cut(text, '\n', &line)) /* not reached: a head that ends consists of whole lines */
-        return line;
-    line.size--; /* CR */
+    if (cut(text, '\n', &line)) /* not reached: any other; a head that ends consists of whole lines */
+        line.size--;            /* CR */
     return line;
 }
 
